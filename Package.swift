@@ -1,0 +1,56 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "sx",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "SX", targets: ["SX"]),
+    .library(name: "SXHost", targets: ["SXHost"]),
+    .executable(name: "sx", targets: ["sx"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // The SX source of the prelude, embedded as bytes. C, because `#embed` costs milliseconds where a Swift array literal costs a minute.
+    .target(name: "SXPrelude", path: "prelude", sources: ["prelude.c"]),
+    // The language: no package, no Foundation.
+    .target(name: "CNativeStack"),
+    .target(name: "SX", dependencies: ["SXPrelude", "CNativeStack"], swiftSettings: settings),
+    // The outside world: files, HTTP, timers, the probe.
+    .target(
+      name: "SXHost",
+      dependencies: [
+        "SX",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ], swiftSettings: settings),
+    .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"]), .brew(["readline"])]),
+    .executableTarget(
+      name: "sx",
+      dependencies: [
+        "SX", "SXHost", "CReadline",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
+    .testTarget(name: "SXTests", dependencies: ["SX"], swiftSettings: settings),
+    .testTarget(name: "SXHostTests", dependencies: ["SX", "SXHost", .product(name: "AsyncHTTPClient", package: "async-http-client")], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,528 @@
+/// The special forms.
+extension Analyzer {
+  mutating func special(_ form: SpecialForm, _ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    switch form {
+    case .quote:
+      try expect(parts, 1...1, span)
+      return .constant(parts[1].value)
+    case .quasiquote:
+      try expect(parts, 1...1, span)
+      return try quasiquote(parts[1], 1, scope)
+    case .if:
+      try expect(parts, 2...3, span)
+      return .conditional(
+        try expression(parts[1], scope, tail: false), try expression(parts[2], scope, tail: tail),
+        parts.count > 3 ? try expression(parts[3], scope, tail: tail) : .constant(.nil))
+    case .when, .unless:
+      try expect(parts, 1...Int.max, span)
+      let test = try expression(parts[1], scope, tail: false)
+      let run = try body(parts[2...], scope, tail: tail)
+      return form == .when ? .conditional(test, run, .constant(.nil)) : .conditional(test, .constant(.nil), run)
+    case .cond: return try cond(parts, span, scope, tail: tail)
+    case .case: return try caseOf(parts, span, scope, tail: tail)
+    case .and:
+      if parts.count == 1 { return .constant(.true) }
+      return .and(try operands(parts, scope, tail: tail))
+    case .or:
+      if parts.count == 1 { return .constant(.nil) }
+      return .or(try operands(parts, scope, tail: tail))
+    case .begin: return try body(parts[1...], scope, tail: tail)
+    case .do: return try doForm(parts, span, scope, tail: tail)
+    case .let, .letStar: return try letForm(parts, span, scope, tail: tail)
+    case .letrec, .letrecStar: return try letrec(parts, span, scope, tail: tail)
+    case .fn, .lambda:
+      try expect(parts, 1...Int.max, span)
+      return .lambda(try function("", parts[1], parts[2...], span, scope))
+    case .define: return try define(parts, span, scope)
+    case .defmacro:
+      try expect(parts, 2...Int.max, span)
+      guard parts[1].value.isKind(.symbol) else { throw syntaxError("`defmacro` needs a name", parts[1].span) }
+      let scopeOfMacro = Scope(nil, Lambda(name: "top level", span: span))
+      let lambda = try function(parts[1].value.text, parts[2], parts[3...], span, scopeOfMacro)
+      try machine.defineMacro(machine.globalIndex(parts[1].value), lambda)
+      return .constant(.nil)
+    case .set: return try set(parts, span, scope)
+    case .thread, .threadLast: return try thread(parts, span, scope, tail: tail, last: form == .threadLast)
+    case .threadAs: return try threadAs(parts, span, scope, tail: tail)
+    case .guard: return try guardForm(parts, span, scope)
+    case .parameterize: return try parameterize(parts, span, scope)
+    case .handlerBind: return try handlerBind(parts, span, scope)
+    }
+  }
+
+  /// `count` is the number of forms after the head.
+  private func expect(_ parts: [Item], _ count: ClosedRange<Int>, _ span: SourceSpan) throws {
+    let n = parts.count - 1
+    guard !count.contains(n) else { return }
+    let wanted =
+      count.lowerBound == count.upperBound ? "\(count.lowerBound)" : count.upperBound == Int.max ? "at least \(count.lowerBound)" : "\(count.lowerBound) or \(count.upperBound)"
+    throw syntaxError("`\(parts[0].value.text)` takes \(wanted) form\(wanted == "1" || wanted == "at least 1" ? "" : "s"), got \(n)", span)
+  }
+
+  private mutating func operands(_ parts: [Item], _ scope: Scope, tail: Bool) throws -> [Node] {
+    var nodes: [Node] = []
+    for i in 1..<parts.count { nodes.append(try expression(parts[i], scope, tail: tail && i == parts.count - 1)) }
+    return nodes
+  }
+
+  // MARK: Conditionals
+
+  private mutating func cond(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    let clauses = Array(parts.dropFirst())
+    let style = CondStyle.of(clauses.map(\.value), machine)
+    var built: [(Clause)] = []
+    if style == .scheme {
+      for clause in clauses {
+        let items = self.items(clause.value, clause.span)
+        built.append(Clause(test: items[0], body: items[1...]))
+      }
+    } else {
+      var i = 0
+      while i < clauses.count {
+        if i + 1 == clauses.count {                  // a last expression alone is the default
+          guard i > 0 else { throw syntaxError("`cond` needs a test and an expression", span) }
+          throw syntaxError("`cond` has a test without an expression", clauses[i].span)
+        }
+        built.append(Clause(test: clauses[i], body: clauses[(i + 1)...(i + 1)]))
+        i += 2
+      }
+    }
+    return try clauseChain(built[...], scope, tail: tail, otherwise: .constant(.nil))
+  }
+
+  struct Clause {
+    let test: Item
+    let body: ArraySlice<Item>
+  }
+
+  /// `(test body…)`, `(test)`, `(test => function)`, `(else body…)` in turn.
+  private mutating func clauseChain(_ clauses: ArraySlice<Clause>, _ scope: Scope, tail: Bool, otherwise: Node) throws -> Node {
+    var alternatives: [(build: (Node) -> Node, Void)] = []
+    var last = otherwise
+    for clause in clauses {
+      if CondStyle.isElse(clause.test.value, machine), !isBound(clause.test.value, scope) {
+        last = try body(clause.body, scope, tail: tail)
+        break
+      }
+      let test = try expression(clause.test, scope, tail: false)
+      if clause.body.isEmpty {
+        alternatives.append(({ .or([test, $0]) }, ()))
+      } else if clause.body.first?.value == machine.symbol("=>"), clause.body.count == 2, let target = clause.body.last {
+        let holder = Local(.unbound)
+        let function = try expression(target, scope, tail: false)
+        alternatives.append(({ .bind([(holder, test)], .conditional(.local(holder), .call(function, [.local(holder)], target.span), $0)) }, ()))
+      } else {
+        let run = try body(clause.body, scope, tail: tail)
+        alternatives.append(({ .conditional(test, run, $0) }, ()))
+      }
+    }
+    for alternative in alternatives.reversed() { last = alternative.build(last) }
+    return last
+  }
+
+  private func isBound(_ name: Value, _ scope: Scope) -> Bool { name.isKind(.symbol) && scope.find(name) != nil }
+
+  private mutating func caseOf(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    let subject = Local(.unbound)                     // a name that no source can spell
+    let value = try expression(parts[1], scope, tail: false)
+    scope.push([subject])
+    defer { scope.pop() }
+    let clauses = Array(parts.dropFirst(2))
+    let isScheme = !clauses.isEmpty && clauses.allSatisfy { clause in
+      guard clause.value.isListCell, clause.value.length >= 2 else { return false }
+      let first = machine.heap.element(clause.value, 0)
+      return first.isListCell || first == machine.symbol("else") || first == machine.heap.keyword("else")
+    }
+    var chain: [(test: Node?, body: Node)] = []
+    func equals(_ datum: Value) -> Node {
+      .primitive(.equal, [.local(subject), .constant(datum.isKind(.keyword) ? machine.keyString(datum) : datum)], span)
+    }
+    if isScheme {
+      for clause in clauses {
+        let items = self.items(clause.value, clause.span)
+        if items[0].value.isListCell {
+          let tests = ListElements(items[0].value).map(equals)
+          chain.append((.or(tests.isEmpty ? [.constant(.false)] : tests), try body(items[1...], scope, tail: tail)))
+        } else {
+          chain.append((nil, try body(items[1...], scope, tail: tail)))
+        }
+      }
+    } else {
+      var i = 0
+      while i < clauses.count {
+        guard i + 1 < clauses.count else { throw syntaxError("`case` has a datum without an expression", clauses[i].span) }
+        let datum = clauses[i].value
+        let run = try expression(clauses[i + 1], scope, tail: tail)
+        if datum == machine.symbol("else") || datum == machine.heap.keyword("else") {
+          chain.append((nil, run))
+        } else {
+          // In the flat style the datum is an expression: a constant is itself, a list is evaluated as `quote` and the like want it.
+          chain.append((.primitive(.equal, [.local(subject), try expression(clauses[i], scope, tail: false)], span), run))
+        }
+        i += 2
+      }
+    }
+    var result = Node.constant(.nil)
+    for (test, run) in chain.reversed() { result = test.map { .conditional($0, run, result) } ?? run }
+    return .bind([(subject, value)], result)
+  }
+
+  // MARK: Binding
+
+  /// `((a 1) (b 2))` or `(a 1 b 2)`.
+  private func bindings(_ item: Item, _ head: Item) throws -> [(name: Value, value: Item?)] {
+    guard item.value.isListOrNil else { throw syntaxError("`\(head.value.text)` needs a list of bindings", item.span) }
+    let parts = items(item.value, item.span)
+    var out: [(name: Value, value: Item?)] = []
+    if let first = parts.first, first.value.isKind(.symbol) {
+      guard parts.count % 2 == 0 else { throw syntaxError("flat bindings need a value for every name", item.span) }
+      for i in stride(from: 0, to: parts.count, by: 2) {
+        guard parts[i].value.isKind(.symbol) else { throw syntaxError("expected a name to bind", parts[i].span) }
+        out.append((parts[i].value, parts[i + 1]))
+      }
+      return out
+    }
+    for part in parts {
+      guard part.value.isListCell, (1...2).contains(part.value.length) else { throw syntaxError("a binding is a list of a name and a value", part.span) }
+      let pair = items(part.value, part.span)
+      out.append((try parameterName(pair[0]), pair.count > 1 ? pair[1] : nil))
+    }
+    return out
+  }
+
+  private mutating func letForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    if parts[1].value.isKind(.symbol) {
+      try expect(parts, 2...Int.max, span)
+      return try namedLet(parts, span, scope, tail: tail)
+    }
+    var bound: [(Local, Node)] = []
+    scope.push([])
+    defer { scope.pop() }
+    for (name, value) in try bindings(parts[1], parts[0]) {
+      let node = try value.map { try named(expression($0, scope, tail: false), name) } ?? .constant(.nil)
+      let local = Local(name)
+      bound.append((local, node))
+      scope.add(local)
+    }
+    return .bind(bound, try body(parts[2...], scope, tail: tail))
+  }
+
+  private mutating func namedLet(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    let name = parts[1].value
+    let pairs = try bindings(parts[2], parts[0])
+    let starts = try pairs.map { try $0.value.map { try expression($0, scope, tail: false) } ?? .constant(.nil) }
+    let forms = parts[3...]
+    if LoopName(name: name, arity: pairs.count, machine: machine).isOnlyTailCalled(in: ArraySlice(forms.map(\.value))) {
+      let loop = Loop(pairs.map { Local($0.name) })
+      scope.push(loop, named: name)
+      scope.push(loop.variables)
+      defer {
+        scope.pop()
+        scope.pop()
+      }
+      return .loop(loop, starts, try body(forms, scope, tail: true))
+    }
+    let own = Local(name)
+    let lambda = Lambda(name: name.text, span: span)
+    lambda.selfLocal = own
+    let inner = Scope(scope, lambda)
+    lambda.parameters = pairs.map { Local($0.name) }
+    lambda.required = pairs.count
+    inner.push(lambda.parameters)
+    lambda.body = try body(forms, inner, tail: true)
+    return .recursive(own, lambda, call(.local(own), starts, span))
+  }
+
+  private mutating func letrec(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    let pairs = try bindings(parts[1], parts[0])
+    let locals = pairs.map { Local($0.name) }
+    scope.push(locals)
+    defer { scope.pop() }
+    for local in locals where assigned(local.name, in: parts[2...]) { local.isAssigned = true }
+    var nodes: [Node] = []
+    for (local, pair) in zip(locals, pairs) {
+      let value = try pair.value.map { try definition(of: local, $0, scope) } ?? .constant(.nil)
+      // Captured by a value before it: the closure must see the variable, not what it holds now.
+      if local.isCaptured { local.isAssigned = true }
+      nodes.append(.initialize(local, value))
+    }
+    nodes.append(try body(parts[2...], scope, tail: tail))
+    return .declare(locals, .sequence(nodes))
+  }
+
+  /// The value of a recursive binding. A function that is never assigned calls itself without a captured variable.
+  private mutating func definition(of local: Local, _ item: Item, _ scope: Scope) throws -> Node {
+    if !local.isAssigned, item.value.isPair, item.value.length > 2 {
+      let head = machine.heap.element(item.value, 0)
+      if let form = SpecialForm(head, machine), form == .fn || form == .lambda, !isBound(head, scope) {
+        let parts = items(item.value, item.span)
+        return .lambda(try function(local.name.text, parts[1], parts[2...], item.span, scope, own: Local(local.name)))
+      }
+    }
+    return named(try expression(item, scope, tail: false), local.name)
+  }
+
+  /// Does any form assign the name? Looks at the unexpanded source.
+  func assigned(_ name: Value, in forms: ArraySlice<Item>) -> Bool {
+    let set = machine.symbol("set!")
+    var pending = forms.map(\.value)
+    while let v = pending.popLast() {
+      if v.isListCell, v.length > 0 {
+        if v.length >= 2, machine.heap.element(v, 0) == set, machine.heap.element(v, 1) == name { return true }
+        pending.append(contentsOf: ListElements(v))
+      } else if v.isDict {
+        pending.append(contentsOf: machine.heap.entries(of: v).map(\.value))
+      }
+    }
+    return false
+  }
+
+  /// A function bound to a name takes it as its own.
+  private func named(_ node: Node, _ name: Value) -> Node {
+    if case .lambda(let lambda) = node, lambda.name.isEmpty { lambda.name = name.text }
+    return node
+  }
+
+  /// `(do ((v init step) …) (test result…) body…)`, or a plain sequence.
+  private mutating func doForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    guard parts.count >= 3, parts[1].value.isListCell, parts[2].value.isListCell, parts[2].value.length > 0,
+      ListElements(parts[1].value).allSatisfy({ $0.isListCell && (2...3).contains($0.length) && machine.heap.element($0, 0).isKind(.symbol) }),
+      parts[1].value.length > 0
+    else { return try body(parts[1...], scope, tail: tail) }
+    let specs = items(parts[1].value, parts[1].span).map { items($0.value, $0.span) }
+    let starts = try specs.map { try expression($0[1], scope, tail: false) }
+    let loop = Loop(specs.map { Local($0[0].value) })
+    scope.push(loop, named: .unbound)
+    scope.push(loop.variables)
+    defer {
+      scope.pop()
+      scope.pop()
+    }
+    let exit = items(parts[2].value, parts[2].span)
+    let test = try expression(exit[0], scope, tail: false)
+    let result = exit.count > 1 ? try body(exit[1...], scope, tail: true) : .constant(.nil)
+    let run = try parts[3...].map { try expression($0, scope, tail: false) }
+    let steps: [Node] = try zip(specs, loop.variables).map { try $0.count > 2 ? expression($0[2], scope, tail: false) : .local($1) }
+    return .loop(loop, starts, .conditional(test, result, .sequence(run + [.again(loop, steps, span)])))
+  }
+
+  // MARK: Definition and assignment
+
+  private mutating func define(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    var target = parts[1]
+    var forms = parts[2...]
+    // (define ((f a) b) …) defines f as a function that returns a function.
+    var curried: [Item] = []
+    while target.value.isListCell, target.value.length > 0 {
+      let signature = items(target.value, target.span)
+      curried.append(target)
+      target = signature[0]
+    }
+    guard target.value.isKind(.symbol) else { throw syntaxError("`define` needs a name", parts[1].span) }
+    let name = target.value
+    // Inside a body the name may be local: the closure can then refer to itself without a box.
+    let local = scope.isTopLevel ? nil : innerDefinition(name, scope)
+    let value: Node
+    if let signature = curried.last {
+      guard curried.count == 1 else { throw syntaxError("a curried `define` is not supported", parts[1].span, hint: "return a `fn` instead") }
+      let parameters = signature.value.length > 1 ? Item(value: machine.heap.rest(signature.value), span: signature.span) : Item(value: .nil, span: signature.span)
+      machine.compileRoots.append(parameters.value)
+      let own = local.flatMap { $0.isAssigned ? nil : Local(name) }
+      value = .lambda(try function(name.text, parameters, forms, span, scope, own: own))
+    } else {
+      if forms.first?.value == machine.heap.keyword("effects") { forms = forms.dropFirst(2) }
+      guard forms.count <= 1 else { throw syntaxError("`define` of a variable takes one value, got \(forms.count)", span) }
+      value = try forms.first.map { form in
+        if let local { return try definition(of: local, form, scope) }
+        return named(try expression(form, scope, tail: false), name)
+      } ?? .constant(.nil)
+    }
+    guard let local else { return .defineGlobal(machine.globalIndex(name), value, span) }
+    if local.isCaptured { local.isAssigned = true }
+    return .initialize(local, value)
+  }
+
+  /// The local that an inner `define` binds; one that no body announced becomes visible from here on.
+  private func innerDefinition(_ name: Value, _ scope: Scope) -> Local {
+    if let known = scope.localInInnermostGroup(name) { return known }
+    if case .local(let outer)? = scope.find(name) { return outer }
+    let local = Local(name)
+    local.isAssigned = true
+    scope.add(local)
+    scope.lambda.strayDefinitions.append(local)
+    return local
+  }
+
+  private mutating func set(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+    try expect(parts, 2...2, span)
+    let name = parts[1].value
+    guard name.isKind(.symbol) else { throw syntaxError("`set!` needs a name", parts[1].span) }
+    let value = try expression(parts[2], scope, tail: false)
+    switch scope.find(name) {
+    case .local(let local):
+      local.isAssigned = true
+      return .setLocal(local, value)
+    case .upvalue(let index, let local):
+      local.isAssigned = true
+      return .setUpvalue(index, local, value)
+    case .enclosingFunction, .loop:
+      throw syntaxError("the name of a loop cannot be assigned", parts[1].span)
+    case nil:
+      let index = machine.globalIndex(name)
+      noteGlobal?(index, parts[1].span)
+      return .setGlobal(index, value, parts[1].span)
+    }
+  }
+
+  // MARK: Threading
+
+  private mutating func thread(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool, last: Bool) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    var form = parts[1]
+    for step in parts.dropFirst(2) {
+      var values: [Value]
+      if step.value.isListCell, step.value.length > 0 {
+        values = Array(ListElements(step.value))
+        values.insert(form.value, at: last ? values.count : 1)
+      } else {
+        values = [step.value, form.value]
+      }
+      form = Item(value: relocated(values, step, inserted: form, at: last ? values.count - 1 : 1), span: step.span)
+    }
+    machine.compileRoots.append(form.value)
+    return try expression(form, scope, tail: tail)
+  }
+
+  /// A list made of parts of `step`, which keep their places, and one part from elsewhere.
+  private func relocated(_ values: [Value], _ step: Item, inserted: Item, at index: Int) -> Value {
+    let own = step.value.isListCell ? items(step.value, step.span).map(\.span) : [step.span]
+    var result = Value.end
+    for i in stride(from: values.count - 1, through: 0, by: -1) {
+      let place = i == index ? inserted.span : own[i < index ? i : i - 1]
+      result = machine.heap.locatedPair(values[i], result, length: values.count - i, element: place, list: i == 0 ? step.span : .none)
+    }
+    return result
+  }
+
+  private mutating func threadAs(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    try expect(parts, 2...Int.max, span)
+    guard parts[2].value.isKind(.symbol) else { throw syntaxError("`as->` needs a name", parts[2].span) }
+    var value = try expression(parts[1], scope, tail: tail && parts.count == 3)
+    for (i, step) in parts[3...].enumerated() {
+      let local = Local(parts[2].value)
+      scope.push([local])
+      defer { scope.pop() }
+      value = .bind([(local, value)], try expression(step, scope, tail: tail && i == parts.count - 4))
+    }
+    return value
+  }
+
+  // MARK: Conditions and dynamic binding
+
+  /// `(guard (e clause …) body …)`. Without a matching clause the condition goes on to the outer handler.
+  private mutating func guardForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    guard parts[1].value.isListCell, parts[1].value.length > 0, machine.heap.element(parts[1].value, 0).isKind(.symbol) else {
+      throw syntaxError("`guard` needs a list of a variable and clauses", parts[1].span)
+    }
+    let run = try body(parts[2...], scope, tail: false)
+    let specs = items(parts[1].value, parts[1].span)
+    let condition = Local(specs[0].value)
+    scope.push([condition])
+    defer { scope.pop() }
+    let again = Node.call(.constant(machine.reraiseNative), [.local(condition)], span)
+    var clauses: [Clause] = []
+    for spec in specs.dropFirst() {
+      guard spec.value.isListCell, spec.value.length > 0 else { throw syntaxError("a `guard` clause is a list of a test and expressions", spec.span) }
+      let items = self.items(spec.value, spec.span)
+      clauses.append(Clause(test: items[0], body: items[1...]))
+    }
+    return .guarded(run, condition, try clauseChain(clauses[...], scope, tail: false, otherwise: again), span)
+  }
+
+  private mutating func parameterize(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    guard parts[1].value.isListOrNil else { throw syntaxError("`parameterize` needs a list of bindings", parts[1].span) }
+    var pairs: [(Node, Node)] = []
+    for item in items(parts[1].value, parts[1].span) {
+      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a `parameterize` binding is a list of a parameter and a value", item.span) }
+      let pair = items(item.value, item.span)
+      pairs.append((try expression(pair[0], scope, tail: false), try expression(pair[1], scope, tail: false)))
+    }
+    return .parameterize(pairs, try body(parts[2...], scope, tail: false), span)
+  }
+
+  /// `(handler-bind ((predicate handler) …) body…)`.
+  private mutating func handlerBind(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    guard parts[1].value.isListOrNil else { throw syntaxError("`handler-bind` needs a list of clauses", parts[1].span) }
+    var clauses: [Node] = []
+    for item in items(parts[1].value, parts[1].span) {
+      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a `handler-bind` clause is a list of a predicate and a handler", item.span) }
+      let pair = items(item.value, item.span)
+      clauses.append(try expression(pair[0], scope, tail: false))
+      clauses.append(try expression(pair[1], scope, tail: false))
+    }
+    return .handlerBind(call(.constant(machine.listNative), clauses, span), try body(parts[2...], scope, tail: false), span)
+  }
+
+  // MARK: Quasiquotation
+
+  private func isForm(_ v: Value, _ names: StaticString...) -> Bool {
+    guard v.isListCell, v.length == 2 else { return false }
+    let head = machine.heap.element(v, 0)
+    return names.contains { head == machine.symbol($0) }
+  }
+
+  private mutating func quasiquote(_ item: Item, _ level: Int, _ scope: Scope) throws -> Node {
+    let v = item.value
+    if v.isDict {
+      let entries = machine.heap.entries(of: v)
+      if !entries.contains(where: { mentionsUnquote($0.value) }) { return .constant(v) }
+      return .dict(entries.map(\.key), try entries.map { try quasiquote(Item(value: $0.value, span: item.span), level, scope) }, item.span)
+    }
+    guard v.isListCell, v.length > 0, mentionsUnquote(v) else { return .constant(v) }
+    try machine.nativeStack.check(item.span)
+    let parts = items(v, item.span)
+    if isForm(v, "unquote") {
+      if level == 1 { return try expression(parts[1], scope, tail: false) }
+      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
+    }
+    if isForm(v, "quasiquote") {
+      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level + 1, scope)], item.span)
+    }
+    if isForm(v, "splice-unquote", "unquote-splicing"), level > 1 {
+      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
+    }
+    var runs: [Node] = [], run: [Node] = []
+    for part in parts {
+      if level == 1, isForm(part.value, "splice-unquote", "unquote-splicing") {
+        if !run.isEmpty { runs.append(listOf(run, item.span)) }
+        run = []
+        runs.append(try expression(items(part.value, part.span)[1], scope, tail: false))
+      } else {
+        run.append(try quasiquote(part, level, scope))
+      }
+    }
+    if runs.isEmpty { return listOf(run, item.span) }
+    if !run.isEmpty { runs.append(listOf(run, item.span)) }
+    return call(.constant(machine.concatNative), runs, item.span)
+  }
+
+  private func listOf(_ nodes: [Node], _ span: SourceSpan) -> Node { call(.constant(machine.listNative), nodes, span) }
+
+  private func mentionsUnquote(_ form: Value) -> Bool {
+    let marks = [machine.symbol("unquote"), machine.symbol("splice-unquote"), machine.symbol("unquote-splicing")]
+    var pending = [form]
+    while let v = pending.popLast() {
+      if marks.contains(v) { return true }
+      if v.isListCell { pending.append(contentsOf: ListElements(v)) }
+      if v.isDict { pending.append(contentsOf: machine.heap.entries(of: v).map(\.value)) }
+    }
+    return false
+  }
+}

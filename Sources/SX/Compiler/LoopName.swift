@@ -1,0 +1,84 @@
+/// Decides whether a named let can be a jump: its name must occur only as the head of calls in tail position, with the
+/// right number of arguments, and not inside a function. Looks at the unexpanded source and knows just the plain special forms, so
+/// anything else that mentions the name makes it an ordinary recursive function. Shadowing is not followed either: it can only make the answer "no".
+struct LoopName {
+  let name: Value
+  let arity: Int
+  let machine: Machine
+  /// Native recursion follows the nesting of the body; past this depth the answer is "no".
+  private static let deepest = 200
+
+  func isOnlyTailCalled(in body: ArraySlice<Value>, _ depth: Int = 0) -> Bool {
+    guard depth < LoopName.deepest else { return false }
+    guard let last = body.last else { return true }
+    return body.dropLast().allSatisfy { !mentions($0) } && tail(last, depth + 1)
+  }
+
+  private func tail(_ form: Value, _ depth: Int) -> Bool {
+    guard depth < LoopName.deepest else { return false }
+    guard form.isListCell, form.length > 0 else { return !mentions(form) }
+    let items = Array(ListElements(form))
+    let head = items[0]
+    if head == name { return items.count == arity + 1 && items.dropFirst().allSatisfy { !mentions($0) } }
+    guard head.isKind(.symbol) else { return !mentions(form) }
+    let rest = items.dropFirst()
+    switch SpecialForm(head, machine) {
+    case .if:
+      guard let test = rest.first, !mentions(test) else { return false }
+      return rest.dropFirst().allSatisfy { tail($0, depth + 1) }
+    case .when, .unless:
+      guard let test = rest.first, !mentions(test) else { return false }
+      return isOnlyTailCalled(in: rest.dropFirst(), depth + 1)
+    case .begin: return isOnlyTailCalled(in: rest, depth + 1)
+    case .and, .or: return isOnlyTailCalled(in: rest, depth + 1)
+    case .let, .letStar:
+      guard let bindings = rest.first, bindings.isListOrNil else { return !mentions(form) }
+      return !mentions(bindings) && isOnlyTailCalled(in: rest.dropFirst(), depth + 1)
+    case .cond:
+      let clauses = Array(rest)
+      guard CondStyle.of(clauses, machine) == .scheme else {
+        return clauses.enumerated().allSatisfy { index, part in index % 2 == 1 || index == clauses.count - 1 ? tail(part, depth + 1) : !mentions(part) }
+      }
+      return clauses.allSatisfy { clause in
+        let parts = Array(ListElements(clause))
+        if parts.count > 1, parts[1] == machine.symbol("=>") { return !mentions(clause) }
+        return !mentions(parts[0]) && isOnlyTailCalled(in: parts.dropFirst(), depth + 1)
+      }
+    default: return !mentions(form)
+    }
+  }
+
+  private func mentions(_ form: Value) -> Bool {
+    var pending = [form]
+    while let v = pending.popLast() {
+      if v == name { return true }
+      if v.isListCell { pending.append(contentsOf: ListElements(v)) }
+      if v.isDict { pending.append(contentsOf: machine.heap.entries(of: v).map(\.value)) }
+    }
+    return false
+  }
+}
+
+/// The two ways to write `cond`.
+enum CondStyle {
+  /// `(cond (test body…) …)`
+  case scheme
+  /// `(cond test expression test expression …)`
+  case flat
+
+  /// Scheme style when every clause is a list of two, as the contract says; and also when every clause is a list that begins with a list
+  /// or an `else`, so that clauses may have longer bodies.
+  static func of(_ clauses: [Value], _ machine: Machine) -> CondStyle {
+    guard clauses.allSatisfy({ $0.isListCell && $0.length > 0 }) else { return .flat }
+    if clauses.allSatisfy({ $0.length == 2 }) { return .scheme }
+    let plain = clauses.allSatisfy { clause in
+      let first = machine.heap.element(clause, 0)
+      return first.isListCell || isElse(first, machine)
+    }
+    return plain ? .scheme : .flat
+  }
+
+  static func isElse(_ test: Value, _ machine: Machine) -> Bool {
+    test == machine.symbol("else") || test == machine.heap.keyword("else") || test == .true
+  }
+}

@@ -1,0 +1,137 @@
+/// Plain data, copied into and out of an interpreter. Unlike the values of an interpreter it may cross threads.
+///
+/// Functions, rings, fibers and the like have no datum; turning one into a datum is an error.
+public indirect enum Datum: Sendable, Equatable {
+  case null
+  case bool(Bool)
+  case integer(Int)
+  case float(Double)
+  case string(String)
+  case symbol(String)
+  case keyword(String)
+  case list([Datum])
+  case dict(DatumDictionary)
+
+  public var isNull: Bool { self == .null }
+  /// The text of a string, symbol or keyword.
+  public var string: String? {
+    switch self {
+    case .string(let s), .symbol(let s), .keyword(let s): s
+    default: nil
+    }
+  }
+  public var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
+  public var integer: Int? { if case .integer(let i) = self { i } else { nil } }
+  /// An integer or float as a double.
+  public var number: Double? {
+    switch self {
+    case .integer(let i): Double(i)
+    case .float(let d): d
+    default: nil
+    }
+  }
+  /// The elements of a list; null counts as the empty one.
+  public var list: [Datum]? {
+    switch self {
+    case .list(let all): all
+    case .null: []
+    default: nil
+    }
+  }
+  public var dict: DatumDictionary? { if case .dict(let d) = self { d } else { nil } }
+  /// The value under a key of a dict; nil for other data.
+  public subscript(key: String) -> Datum? { dict?[key] }
+}
+
+extension Datum: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral,
+  ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  public init(floatLiteral value: Double) { self = .float(value) }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(nilLiteral: ()) { self = .null }
+  public init(arrayLiteral elements: Datum...) { self = .list(elements) }
+  public init(dictionaryLiteral elements: (String, Datum)...) {
+    var d = DatumDictionary()
+    for (k, v) in elements { d[k] = v }
+    self = .dict(d)
+  }
+}
+
+/// Entries in order of insertion. Lookup is O(1), by an index that is kept beside them.
+public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiteral, Sequence {
+  public private(set) var entries: [(key: String, value: Datum)] = []
+  private var index: [String: Int] = [:]
+
+  public init() {}
+  public init(dictionaryLiteral elements: (String, Datum)...) {
+    for (k, v) in elements { self[k] = v }
+  }
+  public var count: Int { entries.count }
+  /// Setting nil removes the entry, O(n).
+  public subscript(key: String) -> Datum? {
+    get { index[key].map { entries[$0].value } }
+    set {
+      switch (index[key], newValue) {
+      case (let i?, let value?): entries[i].value = value
+      case (nil, let value?):
+        index[key] = entries.count
+        entries.append((key, value))
+      case (let i?, nil):
+        entries.remove(at: i)
+        index[key] = nil
+        for j in i..<entries.count { index[entries[j].key] = j }
+      case (nil, nil): break
+      }
+    }
+  }
+  public func makeIterator() -> IndexingIterator<[(key: String, value: Datum)]> { entries.makeIterator() }
+  /// Equal entries; their order does not count.
+  public static func == (a: DatumDictionary, b: DatumDictionary) -> Bool {
+    a.count == b.count && a.entries.allSatisfy { b[$0.key] == $0.value }
+  }
+}
+
+extension Machine {
+  static let deepestDatum = 1000
+
+  /// A copy on the heap. Recurses along the nesting, which `datum(_:)` and the literals keep moderate.
+  func value(_ datum: Datum) -> Value {
+    switch datum {
+    case .null: return .nil
+    case .bool(let b): return .bool(b)
+    case .integer(let i): return heap.int(i)
+    case .float(let d): return heap.double(d)
+    case .string(let s): return heap.string(s)
+    case .symbol(let s): return heap.symbol(s)
+    case .keyword(let s): return heap.keyword(s)
+    case .list(let all): return heap.list(all.map(value))
+    case .dict(let d):
+      let v = heap.dict(capacity: d.count)
+      for (k, item) in d.entries { heap.set(v, heap.string(k), value(item)) }
+      return v
+    }
+  }
+
+  /// A copy outside the heap. Throws for what has no datum, and for data nested deeper than `deepestDatum`.
+  func datum(_ v: Value, _ depth: Int = 0) throws -> Datum {
+    if let i = Arithmetic.integer(v) { return .integer(i) }
+    if let d = Arithmetic.float(v) { return .float(d) }
+    if v.isNil { return .null }
+    if v.isBool { return .bool(v == .true) }
+    if v.isCharacter { return .string(String(Character(v.scalar))) }
+    guard depth < Machine.deepestDatum else { throw error("data nested deeper than \(Machine.deepestDatum) levels cannot leave the interpreter") }
+    switch v.kind {
+    case .string: return .string(v.text)
+    case .symbol: return .symbol(v.text)
+    case .keyword: return .keyword(v.text)
+    case .pair, .slice, .mutableList: return .list(try ListElements(v).map { try datum($0, depth + 1) })
+    case .dict:
+      var d = DatumDictionary()
+      for (k, item) in heap.entries(of: v) { d[k.text] = try datum(item, depth + 1) }
+      return .dict(d)
+    default: throw error("a \(typeName(v)) cannot leave the interpreter as data")
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/// A value that Swift keeps alive: data, functions, anything. Belongs to its interpreter and to that one's thread.
+public final class Handle: CustomStringConvertible {
+  let interpreter: Interpreter
+  private let slot: Int
+
+  init(_ interpreter: Interpreter, _ value: Value) {
+    self.interpreter = interpreter
+    slot = interpreter.machine.handles.add(value)
+  }
+  deinit { interpreter.machine.handles.remove(slot) }
+
+  var value: Value { interpreter.machine.handles[slot] }
+
+  /// As `write` prints it. O(size).
+  public var description: String { Printer.text(value, interpreter.machine) }
+  /// As `display` prints it: strings bare.
+  public var displayed: String { Printer.text(value, interpreter.machine, .display) }
+  public var isNil: Bool { value.isNil }
+  /// Everything but nil and false.
+  public var isTrue: Bool { !value.isFalsy }
+  /// Can it be called?
+  public var isFunction: Bool {
+    value.isKind(.closure) || value.isKind(.native) || value.object(as: Parameter.self) != nil || value.object(as: Continuation.self) != nil
+  }
+  /// What `type-of` says.
+  public var typeName: String { interpreter.machine.typeName(value) }
+
+  /// A copy as plain data. Throws a `Diagnostic` for functions and other values that are no data, and for very deep nesting.
+  public func datum() throws -> Datum {
+    do { return try interpreter.machine.datum(value) } catch let raise as Raise { throw interpreter.machine.diagnostic(raise) }
+  }
+  /// The text of a string, without going through `Datum`; nil for other values.
+  public var string: String? { value.isString ? value.text : nil }
+  /// The integer, or nil.
+  public var integer: Int? { Arithmetic.integer(value) }
+  /// Calls `body` with the UTF-8 bytes of a string; nil for other values. The bytes are valid during the call.
+  public func withUTF8<R>(_ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R? { value.isString ? try body(value.utf8) : nil }
+  /// The value under a key of a dict, or nil.
+  public subscript(key: String) -> Handle? {
+    guard value.isDict, let found = interpreter.machine.heap.get(value, interpreter.machine.heap.string(key)) else { return nil }
+    return Handle(interpreter, found)
+  }
+  /// Handles of the elements of a list; nil for other values.
+  public var elements: [Handle]? {
+    value.isListOrNil ? ListElements(value).map { Handle(interpreter, $0) } : nil
+  }
+}

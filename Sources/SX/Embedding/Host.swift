@@ -1,0 +1,64 @@
+/// Where output goes.
+public enum OutputStream: Sendable {
+  case standardOutput, standardError
+}
+
+/// Names one fiber of an interpreter, for `Interpreter.resume`.
+public struct FiberID: Hashable, Sendable {
+  let number: UInt64
+}
+
+/// What `(perform {:op name :args (…)})` asks of the host. Used on the interpreter's thread.
+public struct Operation {
+  public let name: String
+  public let arguments: [Handle]
+  /// The fiber that waits for the answer.
+  public let fiber: FiberID
+}
+
+/// A failure of the host, which becomes an error value in SX.
+public struct HostError: Error, Sendable {
+  public let message: String
+  public init(_ message: String) { self.message = message }
+}
+
+/// Everything outside the language. An interpreter reaches the world through its host alone, and calls it on its own thread.
+public protocol Host: AnyObject {
+  func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream)
+  /// The contents of a source file, for `load`. Throws `HostError`.
+  func readFile(_ path: String) throws -> [UInt8]
+  /// Starts an operation; false when the host does not know it. A known one must lead to exactly one `resume` of its fiber, now or later.
+  func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool
+  /// Every fiber waits: block until something has happened and tell the interpreter. False when nothing ever can.
+  func waitForEvents(_ interpreter: Interpreter) -> Bool
+  func environment(_ name: String) -> String?
+  /// The arguments of the program.
+  var arguments: [String] { get }
+  /// Wall clock in nanoseconds since 1970. May step back; the interpreter evens that out.
+  func nanoseconds() -> Int64
+  func randomBytes(_ buffer: UnsafeMutableRawBufferPointer)
+  var hostName: String { get }
+  var processIdentifier: Int { get }
+  /// Ends the program, for `exit`.
+  func exit(_ status: Int32)
+}
+
+/// The default of the library: no output, no files, no operations, a clock that stands still. Random numbers come from the system,
+/// because the hashing of strings is seeded with them.
+public final class SilentHost: Host {
+  public init() {}
+  public func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {}
+  public func readFile(_ path: String) throws -> [UInt8] { throw HostError("this host has no files") }
+  public func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool { false }
+  public func waitForEvents(_ interpreter: Interpreter) -> Bool { false }
+  public func environment(_ name: String) -> String? { nil }
+  public var arguments: [String] { [] }
+  public func nanoseconds() -> Int64 { 0 }
+  public func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) {
+    var generator = SystemRandomNumberGenerator()
+    for i in buffer.indices { buffer[i] = UInt8.random(in: 0...255, using: &generator) }
+  }
+  public var hostName: String { "" }
+  public var processIdentifier: Int { 0 }
+  public func exit(_ status: Int32) {}
+}

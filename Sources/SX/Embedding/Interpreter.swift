@@ -1,0 +1,172 @@
+/// An SX interpreter: the language with its prelude, and nothing of the world but what its host offers.
+///
+/// Not `Sendable`: an interpreter, its handles and its callbacks belong to one thread at a time. Many interpreters may run in parallel;
+/// they share nothing. `Datum`, `Diagnostic` and `cancellation` may cross threads.
+public final class Interpreter {
+  let machine: Machine
+  private let host: any Host
+  private var loader: Value?
+
+  /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.
+  public init(host: any Host = SilentHost()) {
+    self.host = host
+    machine = Machine(host: host)
+    machine.interpreter = self
+  }
+
+  // MARK: Evaluating
+
+  /// Evaluates all forms of a text and answers the value of the last one. While its fiber waits for the host, other fibers run and the host is
+  /// asked to wait for events. Throws a `Diagnostic`.
+  ///
+  /// - Parameters:
+  ///   - file: how messages name the text.
+  ///   - baseDirectory: where relative paths of `load` start, with a slash at the end; the working directory by default.
+  @discardableResult
+  public func evaluate(_ source: String, file: String = "<eval>", baseDirectory: String? = nil) throws -> Handle {
+    try evaluate(bytes: Array(source.utf8), file: file, baseDirectory: baseDirectory)
+  }
+
+  /// The same for the bytes of a file, whose folder is where relative paths of `load` start.
+  @discardableResult
+  public func evaluate(bytes: [UInt8], file: String) throws -> Handle {
+    try evaluate(bytes: bytes, file: file, baseDirectory: file)
+  }
+
+  private func evaluate(bytes: [UInt8], file: String, baseDirectory: String?) throws -> Handle {
+    try finish { spawn(bytes: bytes, file: file, baseDirectory: baseDirectory, completion: $0) }
+  }
+
+  /// Calls a function with copies of data, and runs it to its end. Throws a `Diagnostic`.
+  @discardableResult
+  public func call(_ function: Handle, _ arguments: [Datum] = []) throws -> Handle {
+    try finish { spawn(function, arguments, completion: $0) }
+  }
+
+  /// Runs fibers until the one that `start` makes has ended.
+  private func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) throws -> Handle {
+    var outcome: Result<Handle, Diagnostic>?
+    _ = start { outcome = $0 }
+    while true {
+      machine.runReady()
+      if let outcome { return try outcome.get() }
+      guard host.waitForEvents(self) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
+    }
+  }
+
+  // MARK: Fibers
+
+  /// Starts a fiber that calls a function with copies of data. It runs when `runReady` or an evaluation does.
+  @discardableResult
+  public func spawn(_ function: Handle, _ arguments: [Datum], completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
+    spawn(function.value, arguments.map(machine.value), completion)
+  }
+
+  /// Starts a fiber that evaluates all forms of a text.
+  @discardableResult
+  public func spawn(source: String, file: String, completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
+    spawn(bytes: Array(source.utf8), file: file, baseDirectory: nil, completion: completion)
+  }
+
+  private func spawn(bytes: [UInt8], file: String, baseDirectory: String?, completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
+    do {
+      let text = try machine.register(file: file, bytes: bytes)
+      let loader = machine.heap.allocate(object: Loader(text))
+      let run = try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-program")))
+      return spawn(run, [loader, baseDirectory.map { machine.heap.string($0) } ?? .nil], completion)
+    } catch {
+      let fiber = machine.makeFiber(machine.listNative, [])
+      let failure = diagnostic(error)
+      fiber.completion = { _ in completion(.failure(failure)) }
+      machine.ready.append(fiber)
+      return FiberID(number: fiber.number)
+    }
+  }
+
+  private func spawn(_ function: Value, _ arguments: [Value], _ completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
+    let fiber = machine.makeFiber(function, arguments)
+    fiber.bindings = .nil
+    fiber.completion = { [unowned self] result in
+      completion(result.map { Handle(self, $0) }.mapError { self.machine.diagnostic($0) })
+    }
+    machine.ready.append(fiber)
+    return FiberID(number: fiber.number)
+  }
+
+  /// Answers the operation that a fiber waits for. Does nothing when the fiber no longer waits.
+  public func resume(_ fiber: FiberID, returning value: Datum) {
+    machine.wake(fiber.number, .success(machine.value(value)))
+  }
+
+  /// Fails the operation that a fiber waits for: an error value is raised in it.
+  public func resume(_ fiber: FiberID, throwing message: String) {
+    machine.wake(fiber.number, .failure(machine.error(message)))
+  }
+
+  /// Runs fibers until none is ready. Answers at once when all of them wait.
+  public func runReady() { machine.runReady() }
+
+  /// Stops what runs, from any thread.
+  public var cancellation: Cancellation { machine.cancellation }
+
+  // MARK: Names and data
+
+  /// All global names, the prelude's included, in no particular order. O(n).
+  public var globalNames: [String] { machine.definedNames }
+
+  /// Copies data into the interpreter.
+  public func makeHandle(_ datum: Datum) -> Handle { Handle(self, machine.value(datum)) }
+
+  /// Collects at every safepoint, to find values that nothing keeps alive. Slow: for tests.
+  public var stressesCollector: Bool {
+    get { machine.heap.isStressed }
+    set { machine.heap.isStressed = newValue }
+  }
+  /// Number of collections so far.
+  public var collections: Int { machine.heap.collections }
+
+  // MARK: Looking without running
+
+  /// What a text still lacks, as a session wants to know after every line.
+  public enum Completeness {
+    case complete
+    /// The text ended inside a form.
+    case incomplete
+    case invalid(Diagnostic)
+  }
+
+  /// Reads a text without evaluating it.
+  public func completeness(of source: String) -> Completeness {
+    do {
+      let text = try machine.register(file: "<input>", bytes: Array(source.utf8))
+      try text.bytes.withUnsafeBufferPointer { bytes in
+        var reader = Reader(machine, text, bytes)
+        while try reader.next() != nil {}
+      }
+      return .complete
+    } catch let error as SyntaxError {
+      return error.isIncomplete ? .incomplete : .invalid(machine.diagnostic(error))
+    } catch {
+      return .invalid(diagnostic(error))
+    }
+  }
+
+  /// Reads and compiles a text without running it: what is wrong with it, in order of place. Macros are defined, because later forms need them.
+  public func check(_ source: [UInt8], file: String) -> [Diagnostic] { Checker(machine).check(source, file: file) }
+
+  // MARK: Reporting
+
+  func diagnostic(_ error: any Error) -> Diagnostic {
+    switch error {
+    case let diagnostic as Diagnostic: diagnostic
+    case let syntax as SyntaxError: machine.diagnostic(syntax)
+    default: machine.diagnostic(machine.asRaise(error))
+    }
+  }
+
+  /// Shows an error that nobody waits for.
+  func report(_ diagnostic: Diagnostic, in place: String) {
+    var text = "in \(place): " + diagnostic.rendered(color: false) + "\n"
+    text.withUTF8 { host.write(UnsafeRawBufferPointer($0), to: .standardError) }
+  }
+}

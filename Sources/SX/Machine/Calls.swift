@@ -1,0 +1,242 @@
+/// Calls of anything but a closure with exactly its number of arguments.
+extension Machine {
+  /// Calls `f` with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when the state changed and the value will arrive in `window[0]`.
+  @inline(never) func callSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
+    if f.isKind(.native) {
+      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { native in
+        if native.body != nil { return try native.call(self, Arguments(base: window + 1, count: n)) }
+        try native.check(self, window + 1, n)
+        try native.control.unsafelyUnwrapped(self, window, n)
+        return .unbound
+      }
+    }
+    window[0] = f
+    try enter(f, window, n)
+    return .unbound
+  }
+
+  /// The same in place of the running frame; a value is returned from it.
+  @inline(never) func tailCallSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
+    if f.isKind(.native), f.native.body != nil {
+      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.call(self, Arguments(base: window + 1, count: n)) }
+    }
+    let slot = state.pointee.base - 1
+    state.pointee.fp -= 1
+    state.pointee.pc = state.pointee.fp.pointee.pc
+    state.pointee.base = state.pointee.fp.pointee.base
+    window[0] = f
+    for i in 0...n { slot[i] = window[i] }
+    try enter(f, slot, n)
+    return .unbound
+  }
+
+  @inline(__always) private static func unmanaged(_ f: Value) -> Unmanaged<Native> {
+    Unmanaged<Native>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(f.cell[1])).unsafelyUnwrapped)
+  }
+
+  /// Arranges that the value of `f`, called with `slot[1]…slot[n]`, arrives in `slot[0]` when the state goes on.
+  func enter(_ f: Value, _ slot: Registers, _ n: Int) throws {
+    switch f.kind {
+    case .closure: try enterClosure(f, slot, n)
+    case .native:
+      let native = f.native
+      if native.body != nil {
+        slot[0] = try native.call(self, Arguments(base: slot + 1, count: n))
+      } else {
+        try native.check(self, slot + 1, n)
+        try native.control.unsafelyUnwrapped(self, slot, n)
+      }
+    case .object:
+      if let parameter = f.object as? Parameter {
+        guard n == 0 else { throw error("a parameter takes no argument, got \(n)", hint: "use `parameterize` to bind it") }
+        slot[0] = parameterValue(parameter, f)
+      } else if let continuation = f.object as? Continuation {
+        try resume(continuation, f, with: n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
+      } else if let function = f.object as? HostFunction {
+        slot[0] = try function.call((0..<n).map { slot[1 + $0] })
+      } else {
+        throw notAFunction(f)
+      }
+    default: throw notAFunction(f)
+    }
+  }
+
+  private func enterClosure(_ f: Value, _ slot: Registers, _ given: Int) throws {
+    let code = Code.of(closure: f)
+    let required = code.lambda.required, hasRest = code.lambda.hasRest
+    if given > required, !hasRest {
+      throw error("\(code.displayName): expected \(required == 0 ? "no" : "at most \(required)") argument\(required == 1 ? "" : "s"), got \(given)", hint: "usage: \(code.signature)")
+    }
+    var slot = slot
+    let needed = slot + 1 + max(code.frameSize, given)
+    if needed > state.pointee.stackEnd {
+      let offset = slot - current.stack
+      try growStack(to: needed - current.stack)
+      slot = current.stack + offset
+    }
+    slot[0] = f
+    if given < required {
+      for i in given..<required { slot[1 + i] = .nil }
+    }
+    if hasRest { slot[1 + required] = given > required ? heap.list(slot + 1 + required, given - required) : heap.emptyList() }
+    state.pointee.fp.pointee = Frame(pc: state.pointee.pc, base: state.pointee.base)
+    state.pointee.fp += 1
+    state.pointee.base = slot + 1
+    state.pointee.pc = f.closureEntry
+  }
+
+  /// Calls a function and runs it to its end, inside a primitive. What it calls cannot wait for the host.
+  func callNested(_ f: Value, _ arguments: [Value]) throws -> Value {
+    guard suspendedRuns.count < 200 else { throw error("evaluation inside primitives is nested too deeply") }
+    try nativeStack.check(.none)
+    let fiber = makeFiber(f, arguments)
+    suspendedRuns.append((current, state.pointee))
+    defer {
+      let (outer, saved) = suspendedRuns.removeLast()
+      current = outer
+      state.pointee = saved
+    }
+    switch try start(fiber) {
+    case .finished(let v): return v
+    case .suspended, .preempted: throw error("cannot wait inside a primitive")
+    }
+  }
+
+  /// Makes a fiber the current one and runs it from where it is.
+  func start(_ fiber: Fiber) throws -> Exit {
+    load(fiber)
+    do {
+      try takeDelivery(fiber)
+    } catch {
+      try recover(error)
+    }
+    return try run()
+  }
+
+  /// The first call of a new fiber, or the value that a suspended one waited for.
+  private func takeDelivery(_ fiber: Fiber) throws {
+    if let n = fiber.startArguments {
+      fiber.startArguments = nil
+      if fiber.delivery == nil { return try enter(fiber.stack[1], fiber.stack + 1, n) }
+    }
+    switch fiber.delivery {
+    case .success(let v)?:
+      fiber.delivery = nil
+      fiber.stack[fiber.resultOffset] = v
+    case .failure(let raise)?:
+      fiber.delivery = nil
+      try signal(raise, slot: fiber.stack + fiber.resultOffset)
+    case nil: break
+    }
+  }
+
+  // MARK: Switching fibers
+
+  func load(_ fiber: Fiber) {
+    current = fiber
+    fiber.status = .running
+    state.pointee = MachineState(
+      pc: fiber.pc, base: fiber.base, fp: fiber.fp, stackEnd: fiber.end, handlers: fiber.handlers, winders: fiber.winders, bindings: fiber.bindings)
+  }
+
+  /// Saves the running fiber; its value will arrive in `slot`.
+  func save(slot: Registers?) {
+    let fiber = current
+    fiber.pc = state.pointee.pc
+    fiber.base = state.pointee.base
+    fiber.fp = state.pointee.fp
+    fiber.handlers = state.pointee.handlers
+    fiber.winders = state.pointee.winders
+    fiber.bindings = state.pointee.bindings
+    if let slot { fiber.resultOffset = slot - fiber.stack }
+    fiber.status = .suspended
+  }
+
+  /// Switches to a coroutine, which the current fiber waits for in `slot`.
+  func resume(coroutine: Fiber, with v: Value, slot: Registers) throws {
+    switch coroutine.status {
+    case .ready, .suspended: break
+    case .running: throw error("coroutine-resume: the coroutine is running")
+    case .finished: throw error("coroutine-resume: the coroutine has finished")
+    }
+    guard coroutine.resumer == nil, waiting[coroutine.number] == nil else { throw error("coroutine-resume: the coroutine is running") }
+    save(slot: slot)
+    coroutine.resumer = current
+    load(coroutine)
+    if let n = coroutine.startArguments {
+      coroutine.startArguments = nil
+      try enter(coroutine.stack[1], coroutine.stack + 1, n)
+    } else {
+      coroutine.stack[coroutine.resultOffset] = v
+    }
+  }
+
+  /// Hands a value to whoever resumed the running coroutine.
+  func yield(_ v: Value, slot: Registers) throws {
+    guard let resumer = current.resumer else { throw error("coroutine-yield: no coroutine is running") }
+    save(slot: slot)
+    current.resumer = nil
+    load(resumer)
+    resumer.stack[resumer.resultOffset] = v
+  }
+
+  /// At the end of a fiber: a coroutine's value goes to its resumer. False when the fiber was no coroutine.
+  func leaveCoroutine() throws -> Bool {
+    guard let resumer = current.resumer else { return false }
+    let v = current.stack[1]
+    current.resumer = nil
+    current.status = .finished
+    load(resumer)
+    resumer.stack[resumer.resultOffset] = v
+    return true
+  }
+
+  /// Parks the running fiber until the host answers.
+  func perform(_ name: String, _ arguments: [Value], slot: Registers) throws {
+    guard suspendedRuns.isEmpty else { throw error("cannot wait here: `\(name)` inside a primitive or a macro") }
+    let fiber = current
+    save(slot: slot)
+    waiting[fiber.number] = fiber
+    let operation = Operation(name: name, arguments: arguments.map { Handle(interpreter, $0) }, fiber: FiberID(number: fiber.number))
+    guard host.perform(operation, for: interpreter) else {
+      waiting[fiber.number] = nil
+      fiber.status = .running
+      throw error("Unknown operation: \(name)", hint: "the host of this interpreter does not offer it")
+    }
+    throw Suspension()
+  }
+
+  /// Makes a waiting fiber ready with a value or a condition. Does nothing when it no longer waits.
+  func wake(_ number: UInt64, _ delivery: Result<Value, Raise>) {
+    guard let fiber = waiting.removeValue(forKey: number) else { return }
+    fiber.delivery = delivery
+    fiber.status = .ready
+    ready.append(fiber)
+  }
+
+  /// Runs fibers until none is ready.
+  func runReady() {
+    while let fiber = ready.popFirst() {
+      // A coroutine that waited goes on in place of the fiber that resumed it.
+      let outcome = Result { try start(fiber) }
+      let last = current
+      switch outcome {
+      case .success(.suspended): break
+      case .success(.preempted):
+        save(slot: nil)
+        last.status = .ready
+        ready.append(last)
+      case .success(.finished(let v)): finish(last, .success(v))
+      case .failure(let error): finish(last, .failure(asRaise(error)))
+      }
+    }
+  }
+
+  private func finish(_ fiber: Fiber, _ result: Result<Value, Raise>) {
+    fiber.status = .finished
+    fiber.resumer = nil
+    let completion = fiber.completion
+    fiber.completion = nil
+    completion?(result)
+  }
+}

@@ -1,0 +1,238 @@
+/// Handlers, raising, unwinding.
+///
+/// The handler stack is a chain of records on the heap, so that a continuation or a fiber saves it with one word. A record of
+/// `guard` says where control goes; a record of `handler-bind` holds the list of predicates and handlers, which run at the point of the signal.
+enum HandlerRecord {
+  static let next = 1, clauses = 2, pc = 3, base = 4, frame = 5, winders = 6, bindings = 7
+  static let words = 8
+}
+
+extension Machine {
+  // MARK: Handler records
+
+  func pushGuard(target: InstructionPointer, base: Registers, fp: FramePointer, register: Int) {
+    let cell = heap.allocate(words: HandlerRecord.words, header: Kind.handler.header)
+    cell[HandlerRecord.next] = state.pointee.handlers.bits
+    cell[HandlerRecord.clauses] = Value.nil.bits
+    cell[HandlerRecord.pc] = UInt64(UInt(bitPattern: target)) | 1          // looks like an integer to the collector
+    cell[HandlerRecord.base] = Value.fix(base - current.stack).bits
+    cell[HandlerRecord.frame] = Value.fix((fp - current.frames) << 16 | register).bits
+    cell[HandlerRecord.winders] = state.pointee.winders.bits
+    cell[HandlerRecord.bindings] = state.pointee.bindings.bits
+    state.pointee.handlers = Value(cell)
+  }
+
+  func pushHandlers(_ clauses: Value) {
+    let cell = heap.allocate(words: HandlerRecord.words, header: Kind.handler.header)
+    for i in 1..<HandlerRecord.words { cell[i] = Value.nil.bits }
+    cell[HandlerRecord.next] = state.pointee.handlers.bits
+    cell[HandlerRecord.clauses] = clauses.bits
+    state.pointee.handlers = Value(cell)
+  }
+
+  /// Control goes to the guard of `record`, with the dynamic state of its body's surroundings.
+  func transfer(to record: Value, _ condition: Value) {
+    let frame = record.word(HandlerRecord.frame).fixValue
+    state.pointee.pc = InstructionPointer(bitPattern: UInt(record.cell[HandlerRecord.pc] & ~1)).unsafelyUnwrapped
+    state.pointee.base = current.stack + record.word(HandlerRecord.base).fixValue
+    state.pointee.fp = current.frames + frame >> 16
+    state.pointee.handlers = record.word(HandlerRecord.next)
+    state.pointee.winders = record.word(HandlerRecord.winders)
+    state.pointee.bindings = record.word(HandlerRecord.bindings)
+    state.pointee.base[frame & 0xFFFF] = condition
+  }
+
+  // MARK: Raising
+
+  /// Hands a condition to the innermost handler. `slot` is free for a call, and where the value of `raise-continuable` goes.
+  func signal(_ raise: Raise, slot: Registers) throws {
+    if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil { error.stackTrace = captureTrace() }
+    let record = state.pointee.handlers
+    guard !record.isNil else { return try uncaught(raise) }
+    var slot = slot
+    if slot + 8 > state.pointee.stackEnd {
+      let offset = slot - current.stack
+      try growStack(to: offset + 8)
+      slot = current.stack + offset
+    }
+    if record.word(HandlerRecord.clauses).isNil {
+      if record.word(HandlerRecord.winders) == state.pointee.winders { return transfer(to: record, raise.condition) }
+      slot[1] = record
+      slot[2] = raise.condition
+      try enter(try boundGlobal(globalIndex(symbol("control/-leave"))), slot, 2)
+    } else {
+      slot[1] = raise.condition
+      slot[2] = record
+      slot[3] = .bool(raise.isContinuable)
+      try enter(try boundGlobal(globalIndex(symbol("control/-signal"))), slot, 3)
+    }
+  }
+
+  /// No handler in this fiber: in a coroutine the condition goes on in the fiber that resumed it.
+  private func uncaught(_ raise: Raise) throws {
+    var raise = raise
+    if raise.trace == nil, raise.condition.object(as: ErrorObject.self) == nil { raise.trace = captureTrace() }
+    guard let resumer = current.resumer else { throw raise }
+    current.resumer = nil
+    current.status = .finished
+    load(resumer)
+    try signal(raise, slot: resumer.stack + resumer.resultOffset)
+  }
+
+  /// An error left the loop: hand it to a handler of the running fiber. Throws what no script may catch.
+  func recover(_ cause: any Error) throws {
+    if let limit = cause as? LimitError { throw limit }
+    try signal(asRaise(cause), slot: Fiber.top(state.pointee.base))
+  }
+
+  /// Any Swift error as a condition.
+  func asRaise(_ error: any Error) -> Raise {
+    switch error {
+    case let raise as Raise: return raise
+    case let syntax as SyntaxError:
+      let object = ErrorObject(message: syntax.message, hint: syntax.hint)
+      object.span = syntax.span
+      object.kind = "syntax"
+      return Raise(condition: heap.allocate(object: object))
+    case let host as HostError: return self.error(host.message)
+    case let limit as LimitError: return self.error(limit.description)
+    default: return self.error("\(error)")
+    }
+  }
+
+  // MARK: Making errors
+
+  /// An error value; it takes its trace when it is raised, because only then the machine's state has been spilled.
+  func error(_ message: String, hint: String? = nil, irritants: [Value] = []) -> Raise {
+    Raise(condition: heap.allocate(object: ErrorObject(message: message, irritants: irritants, hint: hint)))
+  }
+  func wrongType(_ name: String, _ position: Int, _ expected: String, _ got: Value) -> Raise {
+    error("\(name): argument \(position): expected \(expected), got \(shown(got))")
+  }
+  /// For arithmetic: which of the two arguments is at fault.
+  func notANumber(_ name: String, _ a: Value, _ b: Value) -> Raise {
+    let first = !Arithmetic.isNumber(a)
+    return error("\(name): argument \(first ? 1 : 2): Expected number, got \(shown(first ? a : b))")
+  }
+  func notAFunction(_ f: Value) -> Raise {
+    error("not a function: \(Printer.text(f, self).prefix(60))", hint: f.isString ? "a string stands in the place of a function; a keyword evaluates to a string" : nil)
+  }
+  /// A type and, where it is short, the value.
+  func shown(_ v: Value) -> String {
+    let type = typeName(v)
+    guard v.isFix || v.isFlo || v.isString || v.isKind(.symbol) || v.isBool else { return type }
+    let text = Printer.text(v, self)
+    return text.utf8.count > 40 ? type : "\(type) \(text)"
+  }
+
+  /// What `type-of` says.
+  func typeName(_ v: Value) -> String {
+    if v.isFix || v.isFlo { return "number" }
+    if v.isNil { return "nil" }
+    if v.isBool { return "boolean" }
+    if v.isCharacter { return "char" }
+    switch v.kind {
+    case .pair, .slice, .mutableList: return "list"
+    case .int, .double: return "number"
+    case .string: return "string"
+    case .symbol: return "symbol"
+    case .keyword: return "keyword"
+    case .dict: return "dict"
+    case .closure: return "lambda"
+    case .native: return "native-fn"
+    case .object: return v.object.typeName
+    default: return v == .end ? "list" : "\(v.kind)"
+    }
+  }
+
+  // MARK: Dynamic bindings
+
+  func pushBindings(_ registers: Registers, _ n: Int) throws {
+    let outer = state.pointee.bindings
+    var chain = outer
+    for i in 0..<n {
+      let key = registers[2 * i]
+      guard let parameter = key.object(as: Parameter.self) else { throw error("parameterize: expected a parameter, got \(shown(key))") }
+      var v = registers[2 * i + 1]
+      if !parameter.converter.isNil { v = try callNested(parameter.converter, [v]) }
+      let cell = heap.allocate(words: 5, header: Kind.entries.header(length: 2))
+      cell[1] = key.bits
+      cell[2] = v.bits
+      cell[3] = chain.bits
+      cell[4] = Value.nil.bits
+      chain = Value(cell)
+    }
+    registers[0] = outer
+    state.pointee.bindings = chain
+  }
+
+  func parameterValue(_ parameter: Parameter, _ key: Value) -> Value {
+    var chain = state.pointee.bindings
+    while !chain.isNil {
+      if chain.word(1) == key { return chain.word(2) }
+      chain = chain.word(3)
+    }
+    return parameter.initial
+  }
+}
+
+/// Made by `make-parameter`: called without arguments it answers its value in the running fiber.
+final class Parameter: HeapObject {
+  let initial: Value
+  let converter: Value
+  init(initial: Value, converter: Value) {
+    self.initial = initial
+    self.converter = converter
+  }
+  override var typeName: String { "parameter" }
+  override func trace(_ marker: inout Marker) {
+    marker.mark(initial)
+    marker.mark(converter)
+  }
+}
+
+/// What `error` and failing primitives raise.
+final class ErrorObject: HeapObject {
+  let message: String
+  let irritants: [Value]
+  let hint: String?
+  /// The calls that were active when it was first raised.
+  var stackTrace: StackTrace?
+  /// The name that has no value, for an undefined symbol.
+  var undefinedName: String?
+  /// Where the mistake stands, when that is not where the innermost frame is.
+  var span = SourceSpan.none
+  /// The macro in whose expansion it happened.
+  var expansion: (name: String, span: SourceSpan)?
+  var kind = "error"
+
+  init(message: String, irritants: [Value] = [], hint: String? = nil) {
+    self.message = message
+    self.irritants = irritants
+    self.hint = hint
+  }
+  override var typeName: String { "error" }
+  override var externalBytes: Int { 256 }
+  override func describe(_ machine: Machine) -> String { "#<error \(message)>" }
+  override func trace(_ marker: inout Marker) { for v in irritants { marker.mark(v) } }
+
+  /// The message with its irritants.
+  func fullMessage(_ machine: Machine) -> String {
+    ([message] + irritants.map { Printer.text($0, machine) }).joined(separator: " ")
+  }
+}
+
+/// Several values on their way to `call-with-values`.
+final class MultipleValues: HeapObject {
+  let values: [Value]
+  init(_ values: [Value]) { self.values = values }
+  override var typeName: String { "values" }
+  override func describe(_ machine: Machine) -> String { values.map { Printer.text($0, machine) }.joined(separator: " ") }
+  override func trace(_ marker: inout Marker) { for v in values { marker.mark(v) } }
+}
+
+extension Machine {
+  func multipleValues(_ values: [Value]) -> Value {
+    values.count == 1 ? values[0] : heap.allocate(object: MultipleValues(values))
+  }
+}

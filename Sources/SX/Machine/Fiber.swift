@@ -1,0 +1,163 @@
+/// A saved place in a function: where to go on, and the registers of its frame.
+struct Frame: BitwiseCopyable {
+  var pc: InstructionPointer
+  var base: Registers
+}
+typealias Registers = UnsafeMutablePointer<Value>
+typealias FramePointer = UnsafeMutablePointer<Frame>
+
+/// A thread of SX control with stacks and dynamic bindings of its own.
+///
+/// Both stacks start small, double when full and move; everything that outlives a call stores offsets into them.
+/// Layout of the value stack: the function of a frame lies in the slot below the frame's first register (`base[-1]`).
+///
+/// Invariant for the collector: a slot above the running frame holds nil or a value that was alive at or after the last collection. New
+/// memory starts as nil, and a collection clears what lies above the top.
+final class Fiber: HeapObject {
+  /// What a fiber waits for.
+  enum Status {
+    case ready, running, suspended, finished
+  }
+
+  let number: UInt64
+  private(set) var stack: Registers
+  private(set) var frames: FramePointer
+  private(set) var capacity: Int
+  var status = Status.ready
+
+  // Saved while the fiber does not run; see `MachineState`.
+  var pc: InstructionPointer
+  var base: Registers
+  var fp: FramePointer
+  var handlers = Value.nil
+  var winders = Value.nil
+  var bindings = Value.nil
+
+  /// Where the value goes that the fiber waits for.
+  var resultOffset = 0
+  /// The value or condition that a ready fiber begins with.
+  var delivery: Result<Value, Raise>?
+  /// For a coroutine that runs: who resumed it.
+  var resumer: Fiber?
+  var isCoroutine = false
+  /// Number of arguments of the function in the bottom slot, until it is called.
+  var startArguments: Int?
+  /// Told once, when the fiber has ended.
+  var completion: ((Result<Value, Raise>) -> Void)?
+
+  static let initialCapacity = 64
+  /// Slots of 24 bytes (a value and a frame): 2^25 of them are 0.8 GB.
+  static let mostCapacity = 1 << 25
+
+  init(number: UInt64, function: Value, arguments: [Value], halt: InstructionPointer) {
+    self.number = number
+    capacity = max(Fiber.initialCapacity, arguments.count + 8)
+    stack = .allocate(capacity: capacity)
+    stack.initialize(repeating: .nil, count: capacity)
+    frames = .allocate(capacity: capacity)
+    // One slot for the result below the bottom frame, then the function and its arguments.
+    stack[1] = function
+    for (i, argument) in arguments.enumerated() { stack[2 + i] = argument }
+    pc = halt
+    base = stack + 1
+    fp = frames
+    resultOffset = 1
+    startArguments = arguments.count
+  }
+  deinit {
+    stack.deallocate()
+    frames.deallocate()
+  }
+
+  override var typeName: String { isCoroutine ? "coroutine" : "fiber" }
+  override var externalBytes: Int { capacity * 24 + 200 }
+
+  /// First slot that cannot be used.
+  var end: Registers { stack + capacity }
+
+  override func trace(_ marker: inout Marker) {
+    if status != .finished, status != .running {
+      let top = Fiber.top(base)
+      let end = max(top, stack + resultOffset + 1 + (startArguments ?? 0))
+      marker.mark(stack, end - stack)
+      clear(above: end)
+    }
+    marker.mark(handlers)
+    marker.mark(winders)
+    marker.mark(bindings)
+    switch delivery {
+    case .success(let v)?: marker.mark(v)
+    case .failure(let raise)?: marker.mark(raise.condition)
+    case nil: break
+    }
+    resumer?.trace(&marker)
+  }
+
+  func clear(above top: Registers) {
+    if top < end { top.update(repeating: .nil, count: end - top) }
+  }
+
+  /// First dead slot above the frame with the given registers.
+  @inline(__always) static func top(_ base: Registers) -> Registers {
+    base[-1].isKind(.closure) ? base + base[-1].closureFrameSize : base
+  }
+
+  /// Makes room for `slots` in all, moving both stacks. Answers how far they moved; nil when the depth limit is reached.
+  func reserve(_ slots: Int, fp: FramePointer, limit: Int) -> (values: Int, frames: Int)? {
+    guard slots <= min(limit, Fiber.mostCapacity) else { return nil }
+    var bigger = capacity
+    while bigger < slots { bigger *= 2 }
+    return relocate(to: bigger, used: capacity, frameCount: fp - frames)
+  }
+
+  /// Gives memory back after a deep recursion.
+  func shrink(used: Int, fp: FramePointer) -> (values: Int, frames: Int)? {
+    guard capacity > 1 << 14, used * 8 < capacity else { return nil }
+    var smaller = capacity
+    while smaller > 1 << 13, used * 4 < smaller { smaller /= 2 }
+    return relocate(to: smaller, used: used, frameCount: fp - frames)
+  }
+
+  private func relocate(to newCapacity: Int, used: Int, frameCount: Int) -> (values: Int, frames: Int) {
+    let newStack = Registers.allocate(capacity: newCapacity)
+    let kept = min(used, newCapacity)
+    newStack.update(from: stack, count: kept)
+    (newStack + kept).initialize(repeating: .nil, count: newCapacity - kept)
+    let newFrames = FramePointer.allocate(capacity: newCapacity)
+    let distance = UnsafeMutableRawPointer(newStack) - UnsafeMutableRawPointer(stack)
+    for i in 0..<frameCount {
+      newFrames[i] = Frame(pc: frames[i].pc, base: (UnsafeMutableRawPointer(frames[i].base) + distance).assumingMemoryBound(to: Value.self))
+    }
+    let frameDistance = UnsafeMutableRawPointer(newFrames) - UnsafeMutableRawPointer(frames)
+    stack.deallocate()
+    frames.deallocate()
+    stack = newStack
+    frames = newFrames
+    capacity = newCapacity
+    return (distance, frameDistance)
+  }
+}
+
+/// The state of the running fiber that the loop keeps in local variables, and spills here before anything that may look at it or change it.
+/// In raw memory: class properties would cost exclusivity checks.
+struct MachineState: BitwiseCopyable {
+  var pc: InstructionPointer
+  var base: Registers
+  var fp: FramePointer
+  var stackEnd: Registers
+  /// Innermost handler record, or nil.
+  var handlers: Value
+  /// List of winders, innermost first, or nil.
+  var winders: Value
+  /// Chain of dynamic bindings, innermost first, or nil.
+  var bindings: Value
+}
+
+/// A condition on its way to a handler, as a Swift error.
+struct Raise: Error {
+  let condition: Value
+  /// `raise-continuable`: a handler may return.
+  var isContinuable = false
+  /// Where it was raised, for conditions that do not carry that themselves.
+  var trace: StackTrace?
+}

@@ -1,0 +1,100 @@
+/// Reads a source text form by form. Each form is compiled when those before it have run, because they may define macros for it.
+final class Loader: HeapObject {
+  let text: SourceText
+  private var position = 0
+  /// The rest of a `begin` at top level, whose parts are forms of their own.
+  private var queue: [(value: Value, span: SourceSpan)] = []
+
+  init(_ text: SourceText) { self.text = text }
+  override var typeName: String { "loader" }
+  override func trace(_ marker: inout Marker) { for form in queue { marker.mark(form.value) } }
+
+  /// The next form as a function without parameters, or nil at the end.
+  func next(_ machine: Machine) throws -> Value? {
+    while queue.isEmpty {
+      let form = try text.bytes.withUnsafeBufferPointer { bytes in
+        var reader = Reader(machine, text, bytes, from: position)
+        defer { position = reader.position }
+        return try reader.next()
+      }
+      guard let form else { return nil }
+      queue = machine.parts(form.value, form.span).reversed()
+    }
+    let form = queue.removeLast()
+    return try machine.compileTopLevel(form.value, form.span)
+  }
+}
+
+extension Machine {
+  /// Registers a source text; it must be UTF-8.
+  func register(file: String, bytes: [UInt8], isPrelude: Bool = false) throws -> SourceText {
+    guard let text = sources.add(file: file, bytes: bytes, isPrelude: isPrelude) else {
+      throw error("the interpreter has read 4 GB of source and can read no more")
+    }
+    if !isPrelude, let bad = Bytes.firstInvalidUTF8(bytes) {
+      let at = text.base + UInt32(bad)
+      throw SyntaxError(message: "invalid UTF-8", span: SourceSpan(start: at, end: at + 1), hint: "source files are UTF-8")
+    }
+    return text
+  }
+
+  /// A form, or the parts of a `begin`: at top level each is expanded when those before it have run.
+  func parts(_ form: Value, _ span: SourceSpan) -> [(value: Value, span: SourceSpan)] {
+    guard form.isPair, form.head == symbol("begin"), form.length > 1 else { return [(form, span)] }
+    return Analyzer(self).items(form, span).dropFirst().flatMap { parts($0.value, $0.span) }
+  }
+
+  /// A function that evaluates a form at top level.
+  func compileTopLevel(_ form: Value, _ span: SourceSpan) throws -> Value {
+    let roots = compileRoots.count
+    compileRoots.append(form)
+    defer { compileRoots.removeLast(compileRoots.count - roots) }
+    var analyzer = Analyzer(self)
+    let lambda = try analyzer.topLevel(form, span)
+    let code = try Compiler.compile(self, lambda)
+    return heap.closure(Code.of(cell: code), captures: 0)
+  }
+
+  /// One expansion of a form whose head names a macro; nil for other forms.
+  func expandOnce(_ form: Value) throws -> Value? {
+    guard form.isListCell, form.length > 0 else { return nil }
+    let head = heap.element(form, 0)
+    guard head.isKind(.symbol), let macro = try macro(globalIndex(head)) else { return nil }
+    return try callNested(macro.closure, ListElements(form).dropFirst().map { $0 })
+  }
+
+  /// A loader for a file. Paths of the reference's own libraries, which the prelude covers, load as empty files where there is no such file.
+  func openSource(_ path: String, from loading: String?) throws -> Loader {
+    var resolved = path
+    if !path.hasPrefix("/"), let loading, let slash = loading.lastIndex(of: "/") { resolved = String(loading[...slash]) + path }
+    do {
+      return Loader(try register(file: resolved, bytes: try host.readFile(resolved)))
+    } catch let failure as HostError {
+      if Prelude.covers(path) { return Loader(try register(file: path, bytes: [])) }
+      throw error("load: \(failure.message)")
+    }
+  }
+}
+
+extension Bytes {
+  /// Offset of the first byte that is no part of valid UTF-8.
+  static func firstInvalidUTF8(_ bytes: [UInt8]) -> Int? {
+    var i = 0
+    let n = bytes.count
+    while i < n {
+      let b = bytes[i]
+      if b < 0x80 {
+        i += 1
+        continue
+      }
+      let width = b >= 0xF0 && b < 0xF5 ? 4 : b >= 0xE0 && b < 0xF0 ? 3 : b >= 0xC2 && b < 0xE0 ? 2 : 0
+      guard width > 0, i + width <= n else { return i }
+      for j in 1..<width where bytes[i + j] & 0xC0 != 0x80 { return i }
+      let second = bytes[i + 1]
+      // Overlong forms, surrogates, and codes beyond U+10FFFF.
+      if b == 0xE0 && second < 0xA0 || b == 0xED && second > 0x9F || b == 0xF0 && second < 0x90 || b == 0xF4 && second > 0x8F { return i }
+      i += width
+    }
+    return nil
+  }
+}

@@ -1,0 +1,448 @@
+/// The loop that executes instructions.
+///
+/// Its state lives in local variables; the optimiser keeps them in machine registers as long as bodies stay short. Everything rare is a
+/// function that is not inlined. Before anything that may look at the state or change it (calls of natives, safepoints, errors) it is
+/// spilled to `state`; a slow path that changed it answers `unbound`, and the loop takes it up again. Adding a case can shift the
+/// allocation of registers by 20 %: measure after every change.
+extension Machine {
+  /// Why the loop was left.
+  enum Exit {
+    /// The fiber ran to its end.
+    case finished(Value)
+    /// The fiber waits for the host.
+    case suspended
+    /// The fiber's time slice is over.
+    case preempted
+  }
+
+  /// Runs the current fiber from `state`.
+  func run() throws -> Exit {
+    while true {
+      do { return try loop() } catch let error as Unwinding {
+        try recover(error.cause)
+      }
+    }
+  }
+
+  /// An error that left the loop after its state was spilled.
+  private struct Unwinding: Error {
+    let cause: any Error
+  }
+
+  private func loop() throws -> Exit {
+    let state = self.state, globals = self.globals, heap = self.heap, safepoint = self.safepoint
+    var pc = state.pointee.pc
+    var base = state.pointee.base
+    var fp = state.pointee.fp
+    var stackEnd = state.pointee.stackEnd
+
+    do {
+      while true {
+        let ip = pc
+        pc += 1
+        switch ip.pointee.op {
+        // MARK: Data movement
+        case .move: base[ip.a] = base[ip.integer]
+        case .move2:
+          let x = base[ip.integer], y = base[ip.offset]
+          base[ip.a] = x
+          base[ip.a &+ 1] = y
+        case .loadConstant: base[ip.a] = ip.constant
+        case .loadImmediate: base[ip.a] = Value(bits: UInt64(ip.pointee.b))
+        case .loadInteger: base[ip.a] = .fix(ip.integer)
+        case .getGlobal:
+          let v = globals[ip.index]
+          if v != .unbound {
+            base[ip.a] = v
+          } else {
+            state.pointee.pc = pc
+            state.pointee.base = base
+            state.pointee.fp = fp
+            base[ip.a] = try boundGlobal(ip.index)
+          }
+        case .setGlobal:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          _ = try boundGlobal(ip.index)
+          try setGlobal(ip.index, base[ip.a])
+        case .defineGlobal:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try setGlobal(ip.index, base[ip.a])
+        case .getUpvalue: base[ip.a] = base[-1].upvalue(ip.b)
+        case .getUpvalueBoxed: base[ip.a] = base[-1].upvalue(ip.b).boxed
+        case .setUpvalueBoxed: base[-1].upvalue(ip.b).setWord(1, base[ip.a])
+        case .makeBox: base[ip.a] = heap.box(base[ip.a])
+        case .getBox: base[ip.a] = base[ip.b].boxed
+        case .setBox: base[ip.a].setWord(1, base[ip.b])
+        case .closure:
+          base[ip.a] = makeClosure(ip, base)
+          pc += Int(ip.n)
+        case .capture: break
+        case .dict: base[ip.a] = makeDict(ip, base)
+
+        // MARK: Jumps
+        case .jump: pc += ip.offset
+        case .loop:
+          safepoint.pointee &-= 1
+          if safepoint.pointee < 0 {
+            state.pointee.pc = ip
+            state.pointee.base = base
+            state.pointee.fp = fp
+            if try atSafepoint() { return .preempted }
+            base = state.pointee.base
+            fp = state.pointee.fp
+            stackEnd = state.pointee.stackEnd
+          }
+          pc = ip + (ip.offset &+ 1)
+        case .jumpIfFalse: if base[ip.a].isFalsy { pc += ip.offset }
+        case .jumpIfTrue: if !base[ip.a].isFalsy { pc += ip.offset }
+        case .jumpIfNil: if base[ip.a].isNil { pc += ip.offset }
+        case .jumpUnlessNil: if !base[ip.a].isNil { pc += ip.offset }
+        case .jumpIfEmpty:
+          let x = base[ip.a]
+          if x.isPair { continue }
+          if try isEmpty(x) { pc += ip.offset }
+        case .jumpUnlessEmpty:
+          let x = base[ip.a]
+          if x.isPair { pc += ip.offset } else if try !isEmpty(x) { pc += ip.offset }
+        case .jumpIfLess:
+          let x = base[ip.a], y = base[ip.b]
+          if Value.bothFix(x, y) { if Value.fixLess(x, y) { pc += ip.offset } } else if try less(x, y, ip.n) { pc += ip.offset }
+        case .jumpUnlessLess:
+          let x = base[ip.a], y = base[ip.b]
+          if Value.bothFix(x, y) { if !Value.fixLess(x, y) { pc += ip.offset } } else if try !less(x, y, ip.n) { pc += ip.offset }
+        case .jumpIfLessOrEqual:
+          let x = base[ip.a], y = base[ip.b]
+          if Value.bothFix(x, y) { if Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try lessOrEqual(x, y, ip.n) { pc += ip.offset }
+        case .jumpUnlessLessOrEqual:
+          let x = base[ip.a], y = base[ip.b]
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try !lessOrEqual(x, y, ip.n) { pc += ip.offset }
+        case .jumpIfEqual:
+          let x = base[ip.a], y = base[ip.b]
+          if Value.bothFix(x, y) { if x == y { pc += ip.offset } } else if Equality.deep(x, y, heap) { pc += ip.offset }
+        case .jumpUnlessEqual:
+          let x = base[ip.a], y = base[ip.b]
+          if Value.bothFix(x, y) { if x != y { pc += ip.offset } } else if !Equality.deep(x, y, heap) { pc += ip.offset }
+        case .jumpIfIdentical: if base[ip.a] == base[ip.b] { pc += ip.offset }
+        case .jumpUnlessIdentical: if base[ip.a] != base[ip.b] { pc += ip.offset }
+        case .jumpIfLessInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if Value.fixLess(x, y) { pc += ip.offset } } else if try less(x, y, 0) { pc += ip.offset }
+        case .jumpUnlessLessInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if !Value.fixLess(x, y) { pc += ip.offset } } else if try !less(x, y, 0) { pc += ip.offset }
+        case .jumpIfLessOrEqualInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try lessOrEqual(x, y, 0) { pc += ip.offset }
+        case .jumpUnlessLessOrEqualInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if !Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try !lessOrEqual(x, y, 0) { pc += ip.offset }
+        case .jumpIfGreaterInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if Value.fixLess(y, x) { pc += ip.offset } } else if try less(y, x, 1) { pc += ip.offset }
+        case .jumpUnlessGreaterInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if !Value.fixLess(y, x) { pc += ip.offset } } else if try !less(y, x, 1) { pc += ip.offset }
+        case .jumpIfGreaterOrEqualInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if Value.fixLessOrEqual(y, x) { pc += ip.offset } } else if try lessOrEqual(y, x, 1) { pc += ip.offset }
+        case .jumpUnlessGreaterOrEqualInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if !Value.fixLessOrEqual(y, x) { pc += ip.offset } } else if try !lessOrEqual(y, x, 1) { pc += ip.offset }
+        case .jumpIfEqualInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if x == y { pc += ip.offset } } else if try equalsInteger(x, y, ip.n) { pc += ip.offset }
+        case .jumpUnlessEqualInteger:
+          let x = base[ip.a], y = Value.fix(ip.integer)
+          if x.isFix { if x != y { pc += ip.offset } } else if try !equalsInteger(x, y, ip.n) { pc += ip.offset }
+
+        // MARK: Arithmetic
+        case .add:
+          let x = base[ip.b], y = base[ip.c]
+          let (r, overflow) = Value.fixAdd(x, y)
+          if Value.bothFix(x, y) && !overflow {
+            base[ip.a] = r
+          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) {
+            base[ip.a] = d
+          } else {
+            base[ip.a] = try arithmetic(.add, x, y)
+          }
+        case .addInteger:
+          let x = base[ip.c]
+          let (r, overflow) = Value.fixAdd(x, immediate: ip.integer)
+          if x.isFix && !overflow { base[ip.a] = r } else { base[ip.a] = try addInteger(x, ip) }
+        case .subtract:
+          let x = base[ip.b], y = base[ip.c]
+          let (r, overflow) = Value.fixSub(x, y)
+          if Value.bothFix(x, y) && !overflow {
+            base[ip.a] = r
+          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) {
+            base[ip.a] = d
+          } else {
+            base[ip.a] = try arithmetic(.subtract, x, y)
+          }
+        case .multiply:
+          let x = base[ip.b], y = base[ip.c]
+          let (r, overflow) = Value.fixMul(x, y)
+          if Value.bothFix(x, y) && !overflow {
+            base[ip.a] = r
+          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
+            base[ip.a] = d
+          } else {
+            base[ip.a] = try arithmetic(.multiply, x, y)
+          }
+        case .mod:
+          let x = base[ip.b], y = base[ip.c]
+          if Value.bothFix(x, y) && y.fixValue > 0 && x.fixValue >= 0 {
+            base[ip.a] = .fix(x.fixValue % y.fixValue)
+          } else {
+            base[ip.a] = try modulo(x, y)
+          }
+
+        // MARK: Lists and dicts
+        case .cons:
+          let d = base[ip.c]
+          base[ip.a] = d.isPair ? heap.cons(base[ip.b], d) : try consSlow(base[ip.b], d)
+        case .first:
+          let x = base[ip.b]
+          base[ip.a] = x.isPair ? x.head : try firstSlow(x)
+        case .rest:
+          let x = base[ip.b]
+          if x.isPair {
+            let t = x.word(2)
+            base[ip.a] = t.isPair ? t : heap.rest(x)
+          } else {
+            base[ip.a] = try restSlow(x)
+          }
+        case .get:
+          let d = base[ip.b], k = base[ip.c]
+          base[ip.a] = d.isDict && k.isString ? heap.get(d, k) ?? .nil : try getSlow(d, k)
+
+        // MARK: Calls
+        case .callGlobal:
+          let f = globals[ip.index]
+          if f.isClosure(arity: ip.n) {
+            safepoint.pointee &-= 1
+            let callee = base + (ip.a &+ 1)
+            if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(callee, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            callee[-1] = f
+            fp.pointee = Frame(pc: pc, base: base)
+            fp += 1
+            base = callee
+            pc = f.closureEntry
+          } else {
+            state.pointee.pc = pc
+            state.pointee.base = base
+            state.pointee.fp = fp
+            let result = try callSlow(f == .unbound ? boundGlobal(ip.index) : f, base + ip.a, Int(ip.n))
+            if result != .unbound {
+              base[ip.a] = result
+            } else {
+              pc = state.pointee.pc
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+            }
+          }
+        case .call:
+          let f = base[ip.a]
+          if f.isClosure(arity: ip.n) {
+            safepoint.pointee &-= 1
+            let callee = base + (ip.a &+ 1)
+            if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(callee, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            fp.pointee = Frame(pc: pc, base: base)
+            fp += 1
+            base = callee
+            pc = f.closureEntry
+          } else {
+            state.pointee.pc = pc
+            state.pointee.base = base
+            state.pointee.fp = fp
+            let result = try callSlow(f, base + ip.a, Int(ip.n))
+            if result != .unbound {
+              base[ip.a] = result
+            } else {
+              pc = state.pointee.pc
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+            }
+          }
+        case .callSelf:
+          let f = base[-1]
+          safepoint.pointee &-= 1
+          let callee = base + (ip.a &+ 1)
+          if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            state.pointee.pc = ip
+            state.pointee.base = base
+            state.pointee.fp = fp
+            if try beforeCall(callee, f) { return .preempted }
+            pc = ip
+            base = state.pointee.base
+            fp = state.pointee.fp
+            stackEnd = state.pointee.stackEnd
+            continue
+          }
+          callee[-1] = f
+          fp.pointee = Frame(pc: pc, base: base)
+          fp += 1
+          base = callee
+          pc = f.closureEntry
+        case .tailCallGlobal:
+          let f = globals[ip.index]
+          if f.isClosure(arity: ip.n) {
+            safepoint.pointee &-= 1
+            if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(base, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            base[-1] = f
+            Machine.moveDown(base, base + (ip.a &+ 1), ip.n)
+            pc = f.closureEntry
+          } else {
+            state.pointee.pc = pc
+            state.pointee.base = base
+            state.pointee.fp = fp
+            let result = try tailCallSlow(f == .unbound ? boundGlobal(ip.index) : f, base + ip.a, Int(ip.n))
+            if result != .unbound {
+              base[-1] = result
+              fp -= 1
+              pc = fp.pointee.pc
+              base = fp.pointee.base
+            } else {
+              pc = state.pointee.pc
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+            }
+          }
+        case .tailCall:
+          let f = base[ip.a]
+          if f.isClosure(arity: ip.n) {
+            safepoint.pointee &-= 1
+            if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(base, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            base[-1] = f
+            Machine.moveDown(base, base + (ip.a &+ 1), ip.n)
+            pc = f.closureEntry
+          } else {
+            state.pointee.pc = pc
+            state.pointee.base = base
+            state.pointee.fp = fp
+            let result = try tailCallSlow(f, base + ip.a, Int(ip.n))
+            if result != .unbound {
+              base[-1] = result
+              fp -= 1
+              pc = fp.pointee.pc
+              base = fp.pointee.base
+            } else {
+              pc = state.pointee.pc
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+            }
+          }
+        case .tailCallSelf:
+          safepoint.pointee &-= 1
+          if safepoint.pointee < 0 {
+            state.pointee.pc = ip
+            state.pointee.base = base
+            state.pointee.fp = fp
+            if try atSafepoint() { return .preempted }
+            pc = ip
+            base = state.pointee.base
+            fp = state.pointee.fp
+            stackEnd = state.pointee.stackEnd
+            continue
+          }
+          Machine.moveDown(base, base + (ip.a &+ 1), ip.n)
+          pc = base[-1].closureEntry
+        case .return:
+          base[-1] = base[ip.a]
+          fp -= 1
+          pc = fp.pointee.pc
+          base = fp.pointee.base
+        case .halt:
+          state.pointee.pc = ip
+          state.pointee.base = base
+          state.pointee.fp = fp
+          guard try leaveCoroutine() else { return .finished(current.stack[1]) }
+          pc = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+
+        // MARK: Dynamic state
+        case .pushGuard: pushGuard(target: pc + ip.offset, base: base, fp: fp, register: ip.a)
+        case .pushHandlers: pushHandlers(base[ip.a])
+        case .popHandler: state.pointee.handlers = state.pointee.handlers.word(HandlerRecord.next)
+        case .pushBindings:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try pushBindings(base + ip.a, Int(ip.n))
+        case .popBindings: state.pointee.bindings = base[ip.a]
+        }
+      }
+    } catch let suspension as Suspension {
+      _ = suspension
+      return .suspended
+    } catch {
+      state.pointee.pc = pc
+      state.pointee.base = base
+      state.pointee.fp = fp
+      throw Unwinding(cause: error)
+    }
+  }
+
+  /// Thrown by a primitive that has parked the running fiber, after saving its state.
+  struct Suspension: Error {}
+
+  /// Moves the arguments of a tail call to the start of the frame. One surplus move for n = 0 is harmless.
+  @inline(__always) private static func moveDown(_ to: Registers, _ from: Registers, _ n: UInt8) {
+    var k = 0
+    repeat {
+      to[k] = from[k]
+      k &+= 1
+    } while k < Int(n)
+  }
+}

@@ -1,0 +1,309 @@
+/// The virtual machine of one interpreter: heap, globals, fibers, and the loop that runs them. Used by one thread at a time.
+final class Machine {
+  let heap: Heap
+  let safepoint: SafepointCounter
+  let state: UnsafeMutablePointer<MachineState>
+  let nativeStack = NativeStack()
+  unowned(unsafe) var host: any Host
+  /// Set by the interpreter, which outlives its machine.
+  unowned(unsafe) var interpreter: Interpreter!
+
+  // MARK: Names
+
+  static let mostGlobals = 1 << 20
+  /// Values of the globals, by index. Reserved once and never moved, so that the loop can keep the address.
+  let globals = Registers.allocate(capacity: Machine.mostGlobals)
+  private(set) var globalNames: [Value] = []
+  /// Definitions of the prelude that nobody has asked for yet.
+  var pending: [Int: PendingDefinition] = [:]
+  private(set) var specialForms: [UInt64: SpecialForm] = [:]
+  private(set) var openCoded: [UInt64: OpenCoded] = [:]
+  private var originals: [Bool] = Array(repeating: true, count: OpenCoded.allCases.count)
+  private(set) var natives: [Native] = []
+  private var staticSymbols: [UnsafeRawPointer: Value] = [:]
+
+  // MARK: Programs
+
+  var sources = SourceMap()
+  /// Forms under compilation: nodes refer to parts of them.
+  var compileRoots: [Value] = []
+  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil
+
+  // MARK: Fibers
+
+  var current: Fiber
+  /// Fibers that wait in nested runs below the current one.
+  var suspendedRuns: [(fiber: Fiber, state: MachineState)] = []
+  var ready = FiberQueue()
+  /// Fibers that wait for the host.
+  var waiting: [UInt64: Fiber] = [:]
+  private var nextFiber: UInt64 = 1
+  let halt: UnsafeMutablePointer<Instruction>
+  /// Kept alive from Swift.
+  var handles = HandleTable()
+
+  // MARK: Switches
+
+  var isStrict = true
+  var stackLimit = Fiber.mostCapacity
+  /// Safepoints per time slice.
+  static let slice = 50_000
+  let cancellation = Cancellation()
+  var gensymCount = 0
+  var lastNow = 0
+
+  init(host: any Host) {
+    self.host = host
+    safepoint = .allocate(capacity: 1)
+    safepoint.initialize(to: Machine.slice)
+    var seed: UInt64 = 0
+    withUnsafeMutableBytes(of: &seed) { host.randomBytes($0) }
+    heap = Heap(safepoint: safepoint, hashSeed: seed)
+    halt = .allocate(capacity: 1)
+    halt.initialize(to: Instruction(op: .halt))
+    current = Fiber(number: 0, function: .nil, arguments: [], halt: UnsafePointer(halt))
+    state = .allocate(capacity: 1)
+    state.initialize(to: MachineState(pc: UnsafePointer(halt), base: current.base, fp: current.fp, stackEnd: current.end, handlers: .nil, winders: .nil, bindings: .nil))
+    current.status = .finished
+    for operation in OpenCoded.allCases {              // first, so that their globals have the lowest indices
+      let name = symbol(operation.name)
+      openCoded[name.bits] = operation
+      _ = globalIndex(name)
+    }
+    for form in SpecialForm.allCases { specialForms[heap.symbol(form.rawValue).bits] = form }
+    // Other spellings of known forms.
+    specialForms[symbol("λ").bits] = .fn
+    installNatives()
+    Prelude.announce(to: self)
+  }
+
+  deinit {
+    globals.deallocate()
+    safepoint.deallocate()
+    state.deallocate()
+    halt.deallocate()
+  }
+
+  private func installNatives() {
+    var table = NativeTable()
+    table.installAll()
+    natives.reserveCapacity(table.natives.count)
+    for native in table.natives {
+      natives.append(native)
+      globals[globalIndex(heap.symbol(native.name))] = heap.permanent(native)
+    }
+    listNative = globals[globalIndex(symbol("list"))]
+    concatNative = globals[globalIndex(symbol("concat"))]
+    applyNative = globals[globalIndex(symbol("apply"))]
+    dictNative = globals[globalIndex(symbol("dict"))]
+    mergeNative = globals[globalIndex(symbol("merge"))]
+    reraiseNative = globals[globalIndex(symbol("raise-continuable"))]
+  }
+
+  // MARK: Symbols and globals
+
+  /// The symbol with a name that stands in our own source.
+  func symbol(_ name: StaticString) -> Value {
+    let key = UnsafeRawPointer(name.utf8Start)
+    if let known = staticSymbols[key], known.textEquals(name) { return known }
+    let v = heap.symbol(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    staticSymbols[key] = v
+    return v
+  }
+
+  /// The string with the text of a keyword, symbol or string; one and the same for equal names of keywords.
+  func keyString(_ v: Value) -> Value { v.isString && v.header & 1 != 0 ? v : heap.constantString(v.utf8) }
+
+  /// Index of the global that a symbol names.
+  func globalIndex(_ symbol: Value) -> Int {
+    let known = symbol.length
+    if known != 0 { return known - 1 }
+    let index = globalNames.count
+    precondition(index < Machine.mostGlobals, "more than a million globals")
+    globalNames.append(symbol)
+    (globals + index).initialize(to: .unbound)
+    heap.setLength(symbol, index + 1)
+    return index
+  }
+
+  func isOriginal(_ operation: OpenCoded) -> Bool { originals[Int(operation.rawValue)] }
+
+  /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
+  func setGlobal(_ index: Int, _ v: Value) throws {
+    globals[index] = v
+    if !pending.isEmpty { pending[index] = nil }
+    guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
+    let isOriginal = v.isKind(.native) && v.native.name == String(describing: operation.name)
+    guard originals[Int(operation.rawValue)] != isOriginal else { return }
+    originals[Int(operation.rawValue)] = isOriginal
+    try recompile(operation)
+  }
+
+  /// After a primitive was redefined, or has got its own meaning back: frames that run keep their code, every next call sees the new one.
+  private func recompile(_ operation: OpenCoded) throws {
+    var codes: [Code] = []
+    heap.forEachCell { cell in
+      if Kind(header: cell[0]) == .code { codes.append(Code.of(cell: Value(cell))) }
+    }
+    let bit = UInt64(1) << UInt64(operation.rawValue)
+    var renewed: Set<ObjectIdentifier> = []
+    for code in codes where code.openCoded & bit != 0 {
+      try Compiler.recompile(self, code)
+      renewed.insert(ObjectIdentifier(code))
+    }
+    heap.forEachCell { cell in
+      guard Kind(header: cell[0]) == .closure else { return }
+      let code = Code.of(closure: Value(cell))
+      guard renewed.contains(ObjectIdentifier(code)) else { return }
+      cell[0] = cell[0] & ~(0xFFFF << 32) | UInt64(code.frameSize) << 32
+      cell[1] = UInt64(UInt(bitPattern: code.entry))
+    }
+  }
+
+  /// The value of a global, evaluating its prelude definition when nobody has asked for it before; `unbound` when there is none.
+  func globalValue(_ index: Int) throws -> Value {
+    let v = globals[index]
+    if v != .unbound { return v }
+    guard let definition = pending.removeValue(forKey: index) else { return .unbound }
+    try definition.evaluate(in: self)
+    return globals[index]
+  }
+
+  /// The same, but a missing one is an error.
+  @inline(never) func boundGlobal(_ index: Int) throws -> Value {
+    let v = try globalValue(index)
+    if v == .unbound {
+      let name = globalNames[index].text
+      let object = ErrorObject(message: "Undefined symbol: \(name)", hint: Suggestion.near(name, globalNames: definedNames))
+      object.undefinedName = name
+      throw Raise(condition: heap.allocate(object: object))
+    }
+    return v
+  }
+
+  /// Names that have a value, prelude definitions included.
+  var definedNames: [String] {
+    globalNames.indices.filter { globals[$0] != .unbound || pending[$0] != nil }.map { globalNames[$0].text }
+  }
+
+  // MARK: Macros
+
+  /// The macro that a global names.
+  func macro(_ index: Int) throws -> Macro? {
+    if globals[index] == .unbound, pending[index]?.isMacro == true { _ = try globalValue(index) }
+    return globals[index].object(as: Macro.self)
+  }
+
+  func defineMacro(_ index: Int, _ lambda: Lambda) throws {
+    let code = try Compiler.compile(self, lambda)
+    let closure = heap.closure(Code.of(cell: code), captures: 0)
+    try setGlobal(index, heap.allocate(object: Macro(name: lambda.name, closure: closure)))
+  }
+
+  /// Calls a macro on unevaluated forms.
+  func expand(_ macro: Macro, _ form: Value, _ arguments: [Value], name: String, _ span: SourceSpan) throws -> Value {
+    do {
+      let expansion = try callNested(macro.closure, arguments)
+      compileRoots.append(expansion)
+      return expansion
+    } catch let raise as Raise {
+      if let object = raise.condition.object(as: ErrorObject.self), object.expansion == nil { object.expansion = (name, span) }
+      throw raise
+    }
+  }
+
+  // MARK: Fibers
+
+  func makeFiber(_ function: Value, _ arguments: [Value]) -> Fiber {
+    defer { nextFiber += 1 }
+    let fiber = Fiber(number: nextFiber, function: function, arguments: arguments, halt: UnsafePointer(halt))
+    fiber.bindings = state.pointee.bindings
+    return fiber
+  }
+
+  // MARK: Collection
+
+  /// Only at safepoints: every live value is in a root.
+  func collect() {
+    let running = current.status == .running
+    if running {
+      current.base = state.pointee.base
+      current.fp = state.pointee.fp
+    }
+    heap.collect { marker in
+      for i in 0..<globalNames.count { marker.mark(globals[i]) }
+      for root in compileRoots { marker.mark(root) }
+      handles.trace(&marker)
+      if running { traceRunning(current, state.pointee, &marker) }
+      for run in suspendedRuns { traceRunning(run.fiber, run.state, &marker) }
+      for fiber in ready.all { fiber.trace(&marker) }
+      for fiber in waiting.values { fiber.trace(&marker) }
+      marker.drain()
+    }
+  }
+
+  private func traceRunning(_ fiber: Fiber, _ state: MachineState, _ marker: inout Marker) {
+    let top = Fiber.top(state.base)
+    marker.mark(fiber.stack, top - fiber.stack)
+    fiber.clear(above: top)
+    marker.mark(state.handlers)
+    marker.mark(state.winders)
+    marker.mark(state.bindings)
+    fiber.resumer?.trace(&marker)
+  }
+}
+
+/// A global whose value is a macro.
+final class Macro: HeapObject {
+  let name: String
+  let closure: Value
+  init(name: String, closure: Value) {
+    self.name = name
+    self.closure = closure
+  }
+  override var typeName: String { "macro" }
+  override func describe(_ machine: Machine) -> String { "#<macro \(name)>" }
+  override func trace(_ marker: inout Marker) { marker.mark(closure) }
+}
+
+/// First in, first out.
+struct FiberQueue {
+  private var items: [Fiber] = []
+  private var head = 0
+  var isEmpty: Bool { head == items.count }
+  var all: ArraySlice<Fiber> { items[head...] }
+
+  mutating func append(_ fiber: Fiber) { items.append(fiber) }
+  mutating func popFirst() -> Fiber? {
+    guard head < items.count else { return nil }
+    defer {
+      head += 1
+      if head > 64, head * 2 > items.count {
+        items.removeFirst(head)
+        head = 0
+      }
+    }
+    return items[head]
+  }
+}
+
+/// Values that Swift holds on to.
+struct HandleTable {
+  private var values: [Value] = []
+  private var free: [Int] = []
+
+  mutating func add(_ v: Value) -> Int {
+    if let slot = free.popLast() {
+      values[slot] = v
+      return slot
+    }
+    values.append(v)
+    return values.count - 1
+  }
+  mutating func remove(_ slot: Int) {
+    values[slot] = .nil
+    free.append(slot)
+  }
+  subscript(slot: Int) -> Value { values[slot] }
+  func trace(_ marker: inout Marker) { for v in values { marker.mark(v) } }
+}

@@ -1,0 +1,175 @@
+/// What a parameter of a native accepts.
+struct ParameterType: Sendable {
+  let name: StaticString
+  /// One bit per `TypeBit`.
+  let mask: UInt32
+
+  static let any = ParameterType(name: "any", mask: .max)
+  static let number = ParameterType(name: "number", mask: TypeBit.integer | TypeBit.float)
+  static let integer = ParameterType(name: "integer", mask: TypeBit.integer)
+  static let string = ParameterType(name: "string", mask: TypeBit.string)
+  static let symbol = ParameterType(name: "symbol", mask: TypeBit.symbol)
+  /// A string, symbol or keyword.
+  static let text = ParameterType(name: "string", mask: TypeBit.string | TypeBit.symbol | TypeBit.keyword)
+  static let character = ParameterType(name: "char", mask: TypeBit.character)
+  /// A list; nil counts as the empty one.
+  static let list = ParameterType(name: "list", mask: TypeBit.list | TypeBit.nil)
+  /// A list that is changed in place: nil will not do.
+  static let listToChange = ParameterType(name: "list", mask: TypeBit.list)
+  static let dict = ParameterType(name: "dict", mask: TypeBit.dict)
+  /// A dict; nil counts as the empty one.
+  static let dictOrNil = ParameterType(name: "dict", mask: TypeBit.dict | TypeBit.nil)
+  static let function = ParameterType(name: "function", mask: TypeBit.closure | TypeBit.native | TypeBit.object)
+  static let object = ParameterType(name: "object", mask: TypeBit.object)
+  static let listOrString = ParameterType(name: "list or string", mask: TypeBit.list | TypeBit.nil | TypeBit.string)
+  static let collection = ParameterType(name: "list, dict or string", mask: TypeBit.list | TypeBit.nil | TypeBit.string | TypeBit.dict)
+  /// A dict, or a list with indices.
+  static let associative = ParameterType(name: "dict or list", mask: TypeBit.list | TypeBit.nil | TypeBit.dict)
+}
+
+/// The kinds of value that parameter types are made of.
+enum TypeBit {
+  static let integer: UInt32 = 1, float: UInt32 = 2, string: UInt32 = 4, symbol: UInt32 = 8, keyword: UInt32 = 16, list: UInt32 = 32, `nil`: UInt32 = 64
+  static let boolean: UInt32 = 128, character: UInt32 = 256, dict: UInt32 = 512, closure: UInt32 = 1024, native: UInt32 = 2048, object: UInt32 = 4096
+
+  static func of(_ v: Value) -> UInt32 {
+    if v.isFix { return integer }
+    if v.isFlo { return float }
+    if v.isCell {
+      switch v.kind {
+      case .pair, .slice, .mutableList: return list
+      case .string: return string
+      case .dict: return dict
+      case .closure: return closure
+      case .symbol: return symbol
+      case .keyword: return keyword
+      case .native: return native
+      case .int: return integer
+      case .double: return float
+      default: return object
+      }
+    }
+    if v.isNil { return `nil` }
+    if v.isBool { return boolean }
+    if v == .end { return list }
+    return v.isCharacter ? character : 0
+  }
+}
+
+/// One parameter of a native: its name and type, and whether it may be left out or repeated.
+struct NativeParameter: Sendable {
+  enum Presence { case required, optional, rest }
+  let name: StaticString
+  let type: ParameterType
+  let presence: Presence
+}
+
+/// The arguments of a call, in registers.
+struct Arguments {
+  let base: Registers
+  let count: Int
+  @inline(__always) subscript(i: Int) -> Value { base[i] }
+  /// Argument `i`, or nil when it was left out.
+  @inline(__always) func optional(_ i: Int) -> Value? { i < count ? base[i] : nil }
+  func integer(_ i: Int) -> Int { Arithmetic.integer(base[i]) ?? 0 }
+  func integer(_ i: Int, default value: Int) -> Int { i < count && !base[i].isNil ? Arithmetic.integer(base[i]) ?? value : value }
+  func number(_ i: Int) -> Double { Arithmetic.number(base[i]) ?? .nan }
+}
+
+/// A primitive: one declaration gives its name, parameters, doc and example; arity and type errors, `doc`, completion and the manual all come from it.
+final class Native: Sendable {
+  /// Gets checked arguments, answers the value. Must not run SX code.
+  typealias Body = @Sendable (Machine, Arguments) throws -> Value
+  /// Gets checked arguments in `slot[1]…slot[n]`; must arrange that the value arrives in `slot[0]`. May change the machine's state.
+  typealias Control = @Sendable (Machine, _ slot: Registers, _ n: Int) throws -> Void
+
+  let name: String
+  let group: String
+  let parameters: [NativeParameter]
+  let doc: String
+  let example: String
+  let body: Body?
+  let control: Control?
+  private let required: Int
+  private let most: Int
+  /// Masks of the parameters; arguments beyond them have the last one.
+  private let masks: [UInt32]
+  private let checksTypes: Bool
+
+  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, body: Body?, control: Control?) {
+    self.name = name
+    self.group = group
+    self.parameters = parameters
+    self.doc = doc
+    self.example = example
+    self.body = body
+    self.control = control
+    required = parameters.reduce(0) { $0 + ($1.presence == .required ? 1 : 0) }
+    most = parameters.last?.presence == .rest ? Int.max : parameters.count
+    masks = parameters.map { $0.presence == .optional ? $0.type.mask | TypeBit.nil : $0.type.mask }
+    checksTypes = masks.contains { $0 != .max }
+  }
+
+  @inline(__always) func call(_ machine: Machine, _ arguments: Arguments) throws -> Value {
+    try check(machine, arguments.base, arguments.count)
+    return try body.unsafelyUnwrapped(machine, arguments)
+  }
+
+  @inline(__always) func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
+    if n < required || n > most { throw machine.error(arityMessage(n), hint: "usage: \(signature)") }
+    guard checksTypes else { return }
+    for i in 0..<n {
+      let mask = masks[min(i, masks.count &- 1)]
+      if mask & TypeBit.of(base[i]) == 0 { throw wrongType(machine, i, base[i]) }
+    }
+  }
+  @inline(never) private func wrongType(_ machine: Machine, _ i: Int, _ v: Value) -> Raise {
+    machine.wrongType(name, i + 1, "\(parameters[min(i, parameters.count - 1)].type.name)", v)
+  }
+
+  /// What is wrong with a call with `n` arguments, if anything.
+  func arityProblem(_ n: Int) -> String? { n < required || n > most ? arityMessage(n) : nil }
+
+  private func arityMessage(_ n: Int) -> String {
+    let wanted = most == Int.max ? "at least \(required)" : required == most ? "\(required)" : "\(required) to \(most)"
+    return "\(name): expected \(wanted) argument\(wanted.hasSuffix("1") && !wanted.hasSuffix("11") ? "" : "s"), got \(n)"
+  }
+
+  /// `(name a [b] c…)`.
+  var signature: String {
+    let shown = parameters.map {
+      switch $0.presence {
+      case .required: "\($0.name)"
+      case .optional: "[\($0.name)]"
+      case .rest: "\($0.name)…"
+      }
+    }
+    return "(" + ([name] + shown).joined(separator: " ") + ")"
+  }
+}
+
+/// Collects the declarations of all groups.
+struct NativeTable {
+  private(set) var natives: [Native] = []
+  private var group = ""
+
+  mutating func begin(_ group: String) { self.group = group }
+
+  /// Declares a primitive. `example` is `expression → value`; it runs as a test.
+  mutating func add(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", body: @escaping Native.Body) {
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, body: body, control: nil))
+  }
+  mutating func addControl(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", control: @escaping Native.Control) {
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, body: nil, control: control))
+  }
+  /// A second name for the primitive that was declared last.
+  mutating func alias(_ name: String) {
+    guard let last = natives.last else { return }
+    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", body: last.body, control: last.control))
+  }
+}
+
+// Shorthands for declarations.
+func required(_ name: StaticString, _ type: ParameterType = .any) -> NativeParameter { NativeParameter(name: name, type: type, presence: .required) }
+func optional(_ name: StaticString, _ type: ParameterType = .any) -> NativeParameter { NativeParameter(name: name, type: type, presence: .optional) }
+func rest(_ name: StaticString, _ type: ParameterType = .any) -> NativeParameter { NativeParameter(name: name, type: type, presence: .rest) }

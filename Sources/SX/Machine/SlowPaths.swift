@@ -1,0 +1,160 @@
+/// What the loop's fast paths leave over. Never inlined, so that the loop stays small.
+extension Machine {
+  @inline(never) func arithmetic(_ operation: Arithmetic.Operation, _ a: Value, _ b: Value) throws -> Value {
+    if let result = Arithmetic.apply(operation, a, b, heap) { return result }
+    let name = operation == .add ? "+" : operation == .subtract ? "-" : "*"
+    if !isStrict, let x = coerced(a), let y = coerced(b), let result = Arithmetic.apply(operation, x, y, heap) { return result }
+    throw notANumber(name, a, b)
+  }
+  @inline(never) func addInteger(_ x: Value, _ ip: InstructionPointer) throws -> Value {
+    if let result = Arithmetic.apply(.add, x, .fix(ip.integer), heap) { return result }
+    if !isStrict, let y = coerced(x) { return try arithmetic(.add, y, .fix(ip.integer)) }
+    throw notANumber(["+", "-", "inc", "dec"][Int(ip.n)], x, .fix(0))
+  }
+  @inline(never) func modulo(_ a: Value, _ b: Value) throws -> Value {
+    if let x = Arithmetic.integer(a), let y = Arithmetic.integer(b) {
+      if y == 0 { throw error("mod: division by zero") }
+      if y == -1 { return .fix(0) }
+      let r = x % y
+      return heap.int(r != 0 && (r < 0) != (y < 0) ? r + y : r)
+    }
+    if let x = Arithmetic.number(a), let y = Arithmetic.number(b) {
+      let r = x.truncatingRemainder(dividingBy: y)
+      return heap.double(r != 0 && (r < 0) != (y < 0) ? r + y : r)
+    }
+    if !isStrict, let x = coerced(a), let y = coerced(b) { return try modulo(x, y) }
+    throw notANumber("mod", a, b)
+  }
+
+  /// `swapped`: the source says `>` or `>=`, and `a` is its second argument.
+  @inline(never) func less(_ a: Value, _ b: Value, _ swapped: UInt8) throws -> Bool {
+    if let order = Arithmetic.compare(a, b) { return order == .less }
+    if a.isString, b.isString { return a.textLess(b) }
+    if !isStrict, let x = coerced(a), let y = coerced(b), let order = Arithmetic.compare(x, y) { return order == .less }
+    throw swapped == 0 ? notANumber("<", a, b) : notANumber(">", b, a)
+  }
+  @inline(never) func lessOrEqual(_ a: Value, _ b: Value, _ swapped: UInt8) throws -> Bool {
+    if let order = Arithmetic.compare(a, b) { return order == .less || order == .equal }
+    if a.isString, b.isString { return !b.textLess(a) }
+    if !isStrict, let x = coerced(a), let y = coerced(b), let order = Arithmetic.compare(x, y) { return order == .less || order == .equal }
+    throw swapped == 0 ? notANumber("<=", a, b) : notANumber(">=", b, a)
+  }
+  /// `numeric`: the source says `zero?`, which takes numbers only.
+  @inline(never) func equalsInteger(_ a: Value, _ b: Value, _ numeric: UInt8) throws -> Bool {
+    if let same = Arithmetic.equal(a, b) { return same }
+    if numeric == 1 { throw wrongType("zero?", 1, "number", a) }
+    return false
+  }
+
+  /// What a value counts as in arithmetic when the interpreter is not strict.
+  func coerced(_ v: Value) -> Value? {
+    if Arithmetic.isNumber(v) { return v }
+    switch v {
+    case .nil, .false: return .fix(0)
+    case .true: return .fix(1)
+    default: return v.isString ? Numbers.parse(v.utf8, heap) : nil
+    }
+  }
+
+  @inline(never) func isEmpty(_ v: Value) throws -> Bool {
+    if v.isNil || v == .end { return true }
+    if v.isListCell || v.isDict || v.isString { return v.length == 0 }
+    throw wrongType("empty?", 1, "list", v)
+  }
+  @inline(never) func firstSlow(_ v: Value) throws -> Value {
+    if v.isNil { return .nil }
+    guard v.isListCell else { throw wrongType("first", 1, "list", v) }
+    return v.length == 0 ? .nil : heap.element(v, 0)
+  }
+  @inline(never) func restSlow(_ v: Value) throws -> Value {
+    guard v.isListOrNil else { throw wrongType("rest", 1, "list", v) }
+    return heap.rest(v)
+  }
+  @inline(never) func consSlow(_ head: Value, _ tail: Value) throws -> Value {
+    guard tail.isListOrNil else { throw wrongType("cons", 2, "list", tail) }
+    return heap.cons(head, tail)
+  }
+  /// `get` of anything but a dict with a string key.
+  @inline(never) func getSlow(_ d: Value, _ k: Value) throws -> Value { try lookUp(d, k) ?? .nil }
+
+  /// The value under a key of a dict or at an index of a list; nil when there is none.
+  func lookUp(_ d: Value, _ k: Value) throws -> Value? {
+    if d.isDict { return k.isText ? heap.get(d, k.isString ? k : keyString(k)) : nil }
+    if d.isNil { return nil }
+    if d.isListCell {
+      guard let i = Arithmetic.integer(k) else { throw wrongType("get", 2, "integer", k) }
+      return i >= 0 && i < d.length ? heap.element(d, i) : nil
+    }
+    throw wrongType("get", 1, "dict", d)
+  }
+
+  // MARK: Closures and dicts
+
+  @inline(never) func makeClosure(_ ip: InstructionPointer, _ base: Registers) -> Value {
+    let code = ip.constant
+    let n = Int(ip.n)
+    let closure = Unmanaged<Code>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(code.cell[1])).unsafelyUnwrapped)
+      ._withUnsafeGuaranteedRef { heap.closure($0, captures: n) }
+    for j in 0..<n {
+      let capture = ip + (1 &+ j)
+      switch capture.n {
+      case 0: closure.setWord(2 &+ j, base[capture.b])
+      case 1: closure.setWord(2 &+ j, base[-1].upvalue(capture.b))
+      default: closure.setWord(2 &+ j, base[-1])
+      }
+    }
+    return closure
+  }
+
+  @inline(never) func makeDict(_ ip: InstructionPointer, _ base: Registers) -> Value {
+    let template = ip.constant, n = Int(ip.n), capacity = template.length
+    let entries = heap.allocateLarge(words: 1 &+ 2 &* capacity, header: Kind.entries.header(length: capacity))
+    let keys = template.cell
+    for i in 0..<n {
+      entries[1 &+ 2 &* i] = keys[1 &+ 2 &* i]
+      entries[2 &+ 2 &* i] = base[ip.a &+ i].bits
+    }
+    for i in (2 &* n)..<(2 &* capacity) { entries[1 &+ i] = Value.nil.bits }
+    return heap.flatDict(entries: Value(entries), count: n)
+  }
+
+  // MARK: Safepoints
+
+  /// The counter ran out, or somebody zeroed it. Answers whether the fiber has to give way. Collects, so nothing may hold values in Swift variables here.
+  @inline(never) func atSafepoint() throws -> Bool {
+    if cancellation.take() { throw LimitError.cancelled }
+    if heap.wantsCollection {
+      safepoint.pointee = Machine.slice
+      collect()
+      shrinkStack()
+      if heap.isExhausted { throw LimitError.heap }
+      return false
+    }
+    safepoint.pointee = Machine.slice
+    return suspendedRuns.isEmpty && !ready.isEmpty
+  }
+
+  /// Before a call whose frame does not fit, or at a safepoint. Afterwards the call is executed anew.
+  @inline(never) func beforeCall(_ callee: Registers, _ f: Value) throws -> Bool {
+    let needed = callee + f.closureFrameSize
+    if needed > state.pointee.stackEnd { try growStack(to: needed - current.stack) }
+    return safepoint.pointee < 0 ? try atSafepoint() : false
+  }
+
+  /// Room for `slots` in all on the value stack of the running fiber.
+  @inline(never) func growStack(to slots: Int) throws {
+    guard let moved = current.reserve(slots + 16, fp: state.pointee.fp, limit: stackLimit) else {
+      throw error("stack overflow: the recursion is deeper than the limit of \(stackLimit) stack slots")
+    }
+    relocate(moved)
+  }
+  private func shrinkStack() {
+    let used = Fiber.top(state.pointee.base) - current.stack
+    if let moved = current.shrink(used: used, fp: state.pointee.fp) { relocate(moved) }
+  }
+  private func relocate(_ moved: (values: Int, frames: Int)) {
+    state.pointee.base = (UnsafeMutableRawPointer(state.pointee.base) + moved.values).assumingMemoryBound(to: Value.self)
+    state.pointee.fp = (UnsafeMutableRawPointer(state.pointee.fp) + moved.frames).assumingMemoryBound(to: Frame.self)
+    state.pointee.stackEnd = current.end
+  }
+}

@@ -1,0 +1,136 @@
+extension NativeTable {
+  mutating func installControl() {
+    addControl("apply", required("function"), rest("arguments"), doc: "Calls the function; the last argument is a list of further arguments.", example: "(apply + 1 (list 2 3)) → 6") { m, slot, n in
+      let f = slot[1]
+      guard n > 1 else { return try m.enter(f, slot, 0) }
+      let list = slot[n]
+      guard list.isListOrNil else { throw m.wrongType("apply", n, "list", list) }
+      let leading = n - 2, total = leading + list.listCount
+      var slot = slot
+      if slot + total + 8 > m.state.pointee.stackEnd {
+        let offset = slot - m.current.stack
+        try m.growStack(to: offset + total + 8)
+        slot = m.current.stack + offset
+      }
+      for i in 0..<leading { slot[1 + i] = slot[2 + i] }
+      var at = 1 + leading
+      for v in ListElements(list) {
+        slot[at] = v
+        at += 1
+      }
+      slot[0] = f
+      try m.enter(f, slot, total)
+    }
+
+    // Conditions.
+    addControl("raise", required("condition"), doc: "Hands any value to the innermost handler. A handler may not return to here.", example: "(guard (e (true e)) (raise 42)) → 42") { m, slot, _ in
+      try m.signal(Raise(condition: slot[1]), slot: slot)
+    }
+    addControl("raise-continuable", required("condition"), doc: "Hands any value to the innermost handler, whose value becomes the value of the call.") { m, slot, _ in
+      try m.signal(Raise(condition: slot[1], isContinuable: true), slot: slot)
+    }
+    add("error", required("message"), rest("irritants"), doc: "Raises an error value with a message and whatever else is of interest.", example: "(guard (e (true (error-message e))) (error \"no\" 1)) → \"no\"") { m, args in
+      throw m.error(args[0].isString ? args[0].text : Printer.text(args[0], m, .display), irritants: (1..<max(1, args.count)).map { args[$0] })
+    }
+    add("make-error", required("message", .string), rest("irritants"), doc: "An error value, not raised.") { m, args in
+      m.error(args[0].text, irritants: (1..<max(1, args.count)).map { args[$0] }).condition
+    }
+    add("error-message", required("error"), doc: "The message of an error value; other values as text.", example: "(error-message (make-error \"no\")) → \"no\"") { m, args in
+      m.heap.string(args[0].object(as: ErrorObject.self)?.message ?? Printer.text(args[0], m, .display))
+    }
+    alias("error-object-message")
+    alias("condition-message")
+    add("error-object-irritants", required("error"), doc: "What else `error` was given, as a list.") { m, args in m.heap.list(args[0].object(as: ErrorObject.self)?.irritants ?? []) }
+    alias("error-irritants")
+    add("condition-type", required("condition"), doc: "\"Error\" for error values, else the type of the value that was raised.") { m, args in
+      m.heap.string(args[0].object(as: ErrorObject.self) != nil ? "Error" : m.typeName(args[0]))
+    }
+    add("error-trace", required("error"), doc: "The calls that were active, innermost first: dicts with :function, :file, :line and :column.") { m, args in
+      guard let error = args[0].object(as: ErrorObject.self) else { return m.heap.emptyList() }
+      var entries: [Value] = []
+      if !error.span.isNone { entries.append(m.locationDict(error.span, function: nil)) }
+      for entry in error.stackTrace?.entries ?? [] { entries.append(m.locationDict(entry.span, function: entry.name)) }
+      return m.heap.list(entries)
+    }
+    add("error-stacktrace", required("error"), doc: "The message and the trace as text.") { m, args in
+      guard let error = args[0].object(as: ErrorObject.self) else { return m.heap.string(Printer.text(args[0], m)) }
+      return m.heap.string(m.diagnostic(Raise(condition: m.heap.allocate(object: error))).traceText)
+    }
+
+    // Parameters.
+    add("make-parameter", required("value"), optional("converter"), doc: "A parameter: called without arguments it answers its value, which `parameterize` binds for a while and for the running fiber alone.", example: "((make-parameter 5)) → 5") { m, args in
+      var v = args[0]
+      let converter = args.optional(1) ?? .nil
+      if !converter.isNil { v = try m.callNested(converter, [v]) }
+      return m.heap.allocate(object: Parameter(initial: v, converter: converter))
+    }
+
+    // Several values.
+    add("values", rest("values"), doc: "Several values for `call-with-values`; one value is itself.", example: "(values 1) → 1") { m, args in
+      m.multipleValues((0..<args.count).map { args[$0] })
+    }
+    add("values->list", required("values"), doc: "What `values` was given, as a list.", example: "(values->list (values 1 2)) → (1 2)") { m, args in
+      m.heap.list(args[0].object(as: MultipleValues.self)?.values ?? [args[0]])
+    }
+
+    // Continuations and winders: `control.sx` builds on these.
+    addControl("call-with-current-continuation", required("function"), doc: "Calls the function with the rest of the work as a function, which may be called any number of times.", example: "(+ 1 (call/cc (fn (k) (k 41) 0))) → 42") { m, slot, _ in
+      let f = slot[1]
+      let k = m.heap.allocate(object: Continuation(m.current, m.state.pointee, slot: slot))
+      slot[0] = f
+      slot[1] = k
+      try m.enter(f, slot, 1)
+    }
+    alias("call/cc")
+    addControl("control/-reinstate", required("continuation"), required("value"), doc: "Goes on with a continuation whose winders are in place.") { m, slot, _ in
+      guard let k = slot[1].object(as: Continuation.self) else { throw m.wrongType("control/-reinstate", 1, "continuation", slot[1]) }
+      try m.reinstate(k, slot[2])
+    }
+    add("control/-continuation-winders", required("continuation"), doc: "The winders that were in place when it was captured.") { _, args in
+      args[0].object(as: Continuation.self)?.winders ?? .nil
+    }
+    add("control/-winders", doc: "The winders in place, innermost first.") { m, _ in m.state.pointee.winders }
+    add("control/-push-winder!", required("before"), required("after"), doc: "Puts a winder in place; it keeps the handlers and bindings of this moment for its thunks.") { m, args in
+      let winder = m.heap.list([args[0], args[1], m.state.pointee.handlers, m.state.pointee.bindings])
+      m.state.pointee.winders = m.heap.cons(winder, m.state.pointee.winders)
+      return .nil
+    }
+    add("control/-set-winders!", required("winders"), doc: "Replaces the winders in place.") { m, args in
+      m.state.pointee.winders = args[0].listCount == 0 ? .nil : args[0]
+      return .nil
+    }
+    add("control/-enter-surroundings!", required("winder", .list), doc: "Handlers and bindings as they were around the `dynamic-wind` of a winder.") { m, args in
+      m.state.pointee.handlers = m.heap.element(args[0], 2)
+      m.state.pointee.bindings = m.heap.element(args[0], 3)
+      return .nil
+    }
+    addControl("control/-transfer!", required("record"), required("condition"), doc: "Enters the guard of a handler record.") { m, slot, _ in m.transfer(to: slot[1], slot[2]) }
+    add("control/-handler-next", required("record"), doc: "The next outer handler record, or nil.") { _, args in args[0].word(HandlerRecord.next) }
+    add("control/-handler-clauses", required("record"), doc: "Predicates and handlers in turn, or nil for a guard.") { _, args in args[0].word(HandlerRecord.clauses) }
+    add("control/-handler-winders", required("record"), doc: "The winders that were in place around a guard.") { _, args in args[0].word(HandlerRecord.winders) }
+    add("control/-handlers", doc: "The innermost handler record, or nil.") { m, _ in m.state.pointee.handlers }
+    add("control/-set-handlers!", required("record"), doc: "Replaces the handlers in place.") { m, args in
+      m.state.pointee.handlers = args[0]
+      return .nil
+    }
+    add("control/-uncaught", required("condition"), doc: "Ends the fiber with a condition that nobody handles.") { m, args in
+      m.state.pointee.handlers = .nil
+      throw Raise(condition: args[0])
+    }
+  }
+}
+
+extension Machine {
+  /// A place as SX data.
+  func locationDict(_ span: SourceSpan, function: String?) -> Value {
+    let d = heap.dict(capacity: 5)
+    heap.set(d, heap.constantString("function"), function.map { heap.string($0) } ?? .nil)
+    if let location = sources.location(span) {
+      heap.set(d, heap.constantString("file"), heap.string(location.file))
+      heap.set(d, heap.constantString("line"), .fix(location.line))
+      heap.set(d, heap.constantString("column"), .fix(location.column))
+      heap.set(d, heap.constantString("prelude"), .bool(sources.text(at: span.start)?.isPrelude ?? false))
+    }
+    return d
+  }
+}

@@ -1,0 +1,33 @@
+extension NativeTable {
+  /// Every group, in the order of the manual.
+  mutating func installAll() {
+    begin("numbers")
+    installNumbers()
+    begin("lists")
+    installLists()
+    begin("dicts")
+    installDicts()
+    begin("strings")
+    installStrings()
+    begin("types")
+    installTypes()
+    begin("control")
+    installControl()
+    begin("fibers")
+    installFibers()
+    begin("programs")
+    installPrograms()
+    begin("output")
+    installOutput()
+    begin("json")
+    installJSON()
+    begin("markup")
+    installMarkup()
+    begin("dates")
+    installDates()
+    begin("system")
+    installSystem()
+    begin("rings")
+    installRings()
+  }
+}

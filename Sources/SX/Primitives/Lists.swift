@@ -1,0 +1,235 @@
+extension Machine {
+  /// The elements of a list argument.
+  func elements(_ list: Value) -> ListElements { ListElements(list) }
+
+  /// A list from elements whose number is not known beforehand.
+  func makeList(_ values: some Sequence<Value>) -> Value { heap.list(Array(values)) }
+
+  /// `from` and `to` of a slice: negative ones count from the end, both are clamped.
+  func clampedRange(_ args: Arguments, _ count: Int) -> (Int, Int) {
+    func place(_ i: Int) -> Int { min(max(i < 0 ? count + i : i, 0), count) }
+    let from = place(args.integer(1))
+    return (from, max(from, place(args.integer(2, default: count))))
+  }
+
+  /// Index in the order of elements; an error names the list's length.
+  func checkedIndex(_ name: String, _ args: Arguments, _ count: Int) throws -> Int {
+    let i = args.integer(1)
+    guard i >= 0, i < count else { throw error("\(name): index \(i) is out of range for a list of \(count)") }
+    return i
+  }
+}
+
+extension NativeTable {
+  mutating func installLists() {
+    add("list", rest("values"), doc: "A list of the arguments.", example: "(list 1 2 3) → (1 2 3)") { m, args in m.heap.list(args.base, args.count) }
+    alias("mutable-list")
+    add("cons", required("value"), required("list", .list), doc: "A list with one more element in front. O(1).", example: "(cons 1 (list 2)) → (1 2)") { m, args in m.heap.cons(args[0], args[1]) }
+    add("first", required("list", .listOrString), doc: "The first element, or nil.", example: "(first (list 1 2)) → 1") { m, args in
+      if args[0].isString { return args[0].length > 0 ? m.stringScalar(args[0], at: 0) : .nil }
+      return try m.firstSlow(args[0])
+    }
+    alias("car")
+    add("rest", required("list", .list), doc: "All elements but the first. O(1).", example: "(rest (list 1 2)) → (2)") { m, args in m.heap.rest(args[0]) }
+    alias("cdr")
+    add("last", required("list", .listOrString), doc: "The last element, or nil.", example: "(last (list 1 2)) → 2") { m, args in
+      let n = args[0].listCount
+      if n == 0 { return .nil }
+      return args[0].isString ? m.stringScalar(args[0], at: n - 1) : m.heap.element(args[0], n - 1)
+    }
+    add("empty?", required("collection", .collection), doc: "Is there nothing in it? nil counts as empty.", example: "(empty? ()) → true") { m, args in .bool(try m.isEmpty(args[0])) }
+    add("len", required("collection", .collection), doc: "Number of elements, entries or scalars. O(1).", example: "(len \"añb\") → 3") { _, args in .fix(args[0].listCount) }
+    alias("length")
+    alias("count")
+    add("nth", required("list", .listOrString), required("index", .integer), optional("default"), doc: "The element at an index from 0; `default` (nil) outside. A string yields a string of one scalar.", example: "(nth (list 1 2 3) 1) → 2") { m, args in
+      let i = args.integer(1)
+      guard i >= 0, i < args[0].listCount else { return args.optional(2) ?? .nil }
+      return args[0].isString ? m.stringScalar(args[0], at: i) : m.heap.element(args[0], i)
+    }
+    add("reverse", required("list", .listOrString), doc: "The elements from last to first.", example: "(reverse (list 1 2 3)) → (3 2 1)") { m, args in
+      if args[0].isString {
+        return m.heap.string(String(String.UnicodeScalarView(args[0].text.unicodeScalars.reversed())))
+      }
+      let n = args[0].listCount
+      return m.heap.list(count: n) { out in
+        var i = n
+        for v in ListElements(args[0]) {
+          i -= 1
+          out[i] = v
+        }
+      }
+    }
+    add("concat", rest("lists", .list), doc: "The elements of all lists in one. Strings are joined by `str`.", example: "(concat (list 1) (list 2 3)) → (1 2 3)") { m, args in
+      if args.count == 0 { return m.heap.emptyList() }
+      let total = (0..<args.count).reduce(0) { $0 + args[$1].listCount }
+      return m.heap.list(count: total) { out in
+        var at = 0
+        for i in 0..<args.count {
+          for v in ListElements(args[i]) {
+            out[at] = v
+            at += 1
+          }
+        }
+      }
+    }
+    add("append", rest("values"), doc: "The elements of all lists in one; an argument that is no list is added as an element.", example: "(append (list 1) 2 (list 3)) → (1 2 3)") { m, args in
+      let total = (0..<args.count).reduce(0) { $0 + (args[$1].isListOrNil ? args[$1].listCount : 1) }
+      return m.heap.list(count: total) { out in
+        var at = 0
+        for i in 0..<args.count {
+          guard args[i].isListOrNil else {
+            out[at] = args[i]
+            at += 1
+            continue
+          }
+          for v in ListElements(args[i]) {
+            out[at] = v
+            at += 1
+          }
+        }
+      }
+    }
+    add("append!", required("list", .listToChange), rest("values"), doc: "Adds elements at the end of this list, and of no other. Answers the list. Amortised O(1).", example: "(let ((l (list 1))) (append! l 2) l) → (1 2)") { m, args in
+      for i in 1..<max(1, args.count) { m.heap.append(args[0], args[i]) }
+      return args[0]
+    }
+    add("set-nth!", required("list", .listToChange), required("index", .integer), required("value"), doc: "Replaces an element of this list, and of no other. Answers the value.", example: "(let ((l (list 1 2))) (set-nth! l 0 9) l) → (9 2)") { m, args in
+      m.heap.setElement(args[0], try m.checkedIndex("set-nth!", args, args[0].length), args[2])
+      return args[2]
+    }
+    add("take", required("list", .list), required("count", .integer), doc: "The first elements, at most `count`.", example: "(take (list 1 2 3) 2) → (1 2)") { m, args in
+      m.makeList(ListElements(args[0]).prefix(max(0, args.integer(1))))
+    }
+    add("drop", required("list", .list), required("count", .integer), doc: "All but the first `count` elements.", example: "(drop (list 1 2 3) 2) → (3)") { m, args in
+      let k = min(max(0, args.integer(1)), args[0].listCount)
+      return args[0].isNil ? m.heap.emptyList() : m.heap.drop(args[0], k)
+    }
+    add("slice", required("sequence", .listOrString), required("from", .integer), optional("to", .integer), doc: "The elements or scalars from `from` up to `to` (not included). Negative places count from the end; places outside are clamped.", example: "(slice \"hello\" 1 3) → \"el\"") { m, args in
+      let (from, to) = m.clampedRange(args, args[0].listCount)
+      if args[0].isString { return m.stringSlice(args[0], from, to) }
+      return m.makeList(ListElements(args[0]).dropFirst(from).prefix(to - from))
+    }
+    add("range", required("a", .number), optional("b", .number), optional("step", .number), doc: "The numbers from `a` (0 when alone) up to `b`, not included.", example: "(range 1 4) → (1 2 3)") { m, args in
+      let one = args.count == 1
+      if let from = Arithmetic.integer(one ? .fix(0) : args[0]), let to = Arithmetic.integer(args[one ? 0 : 1]), args.count < 3 || Arithmetic.integer(args[2]) != nil {
+        let step = args.integer(2, default: 1)
+        if step == 0 { throw m.error("range: the step must not be 0") }
+        let (width, overflow) = step > 0 ? to.subtractingReportingOverflow(from) : from.subtractingReportingOverflow(to)
+        if width <= 0, !overflow { return m.heap.emptyList() }
+        let n = overflow ? Int.max : (width - 1) / Int(clamping: step.magnitude) + 1
+        guard n < 1 << 31 else { throw m.error("range: \(n) elements are too many") }
+        return m.heap.list(count: n) { out in
+          var v = from
+          for i in 0..<n {
+            out[i] = m.heap.int(v)
+            v &+= step
+          }
+        }
+      }
+      let from = one ? 0 : args.number(0), to = one ? args.number(0) : args.number(1), step = args.count > 2 && !args[2].isNil ? args.number(2) : 1
+      guard step != 0, step.isFinite, ((to - from) / step).isFinite else { throw m.error("range: the bounds and the step must be finite, and the step not 0") }
+      let n = max(0, ((to - from) / step).rounded(.up))
+      guard n < 2_147_483_648 else { throw m.error("range: \(n) elements are too many") }
+      return m.makeList((0..<Int(n)).map { m.heap.double(from + Double($0) * step) })
+    }
+    add("flatten", required("list", .list), doc: "All elements of nested lists in one list.", example: "(flatten (list 1 (list 2 (list 3)))) → (1 2 3)") { m, args in
+      var out: [Value] = [], stack = [ListIterator(args[0])]
+      while var iterator = stack.popLast() {
+        while let v = iterator.next() {
+          guard v.isListCell else {
+            out.append(v)
+            continue
+          }
+          stack.append(iterator)
+          iterator = ListIterator(v)
+        }
+      }
+      return m.heap.list(out)
+    }
+    add("chunk-every", required("list", .list), required("size", .integer), doc: "The elements in lists of `size`; the last one may be shorter.", example: "(chunk-every (list 1 2 3) 2) → ((1 2) (3))") { m, args in
+      guard args.integer(1) > 0 else { throw m.error("chunk-every: the size must be positive") }
+      let all = Array(ListElements(args[0])), size = args.integer(1)
+      return m.makeList(stride(from: 0, to: all.count, by: size).map { m.heap.list(Array(all[$0..<min($0 + min(size, all.count), all.count)])) })
+    }
+    add("zip-pairs", required("list", .list), optional("other", .list), doc: "With one list its neighbours in pairs; with two, pairs of their elements.", example: "(zip-pairs (list 1 2 3)) → ((1 2) (2 3))") { m, args in
+      let a = Array(ListElements(args[0]))
+      let b = args.count > 1 ? Array(ListElements(args[1])) : Array(a.dropFirst())
+      return m.makeList(zip(a, b).map { m.heap.list([$0, $1]) })
+    }
+    add("contains?", required("collection", .collection), required("item"), doc: "Is the item an element of the list, a key of the dict, a part of the string?", example: "(contains? (list 1 2) 2) → true") { m, args in
+      if args[0].isDict { return .bool(try m.lookUp(args[0], args[1]) != nil) }
+      if args[0].isString {
+        guard args[1].isString else { throw m.wrongType("contains?", 2, "string", args[1]) }
+        return .bool(Bytes.find(args[1].utf8, in: args[0].utf8) != nil)
+      }
+      return .bool(ListElements(args[0]).contains { Equality.deep($0, args[1], m.heap) })
+    }
+    add("index-of", required("sequence", .listOrString), required("item"), optional("from", .integer), doc: "Where the item first stands at or after `from`, or -1.", example: "(index-of \"banana\" \"n\") → 2") { m, args in
+      let from = max(0, args.integer(2, default: 0))
+      if args[0].isString {
+        guard args[1].isString else { throw m.wrongType("index-of", 2, "string", args[1]) }
+        return .fix(m.stringIndex(of: args[1], in: args[0], from: from) ?? -1)
+      }
+      for (i, v) in ListElements(args[0]).enumerated() where i >= from && Equality.deep(v, args[1], m.heap) { return .fix(i) }
+      return .fix(-1)
+    }
+    add("interpose", required("separator"), required("list", .list), doc: "The elements with the separator between them.", example: "(interpose 0 (list 1 2)) → (1 0 2)") { m, args in
+      var out: [Value] = []
+      for v in ListElements(args[1]) {
+        if !out.isEmpty { out.append(args[0]) }
+        out.append(v)
+      }
+      return m.heap.list(out)
+    }
+    add("distinct", required("list", .list), doc: "The elements without those that are equal to an earlier one.", example: "(distinct (list 1 2 1)) → (1 2)") { m, args in
+      var seen = ValueSet(m), out: [Value] = []
+      for v in ListElements(args[0]) where seen.insert(v) { out.append(v) }
+      return m.heap.list(out)
+    }
+    alias("unique")
+    add("sort-values", required("list", .list), doc: "Numbers, or strings, in ascending order; stable. `sort` takes an order of its own.", example: "(sort-values (list 3 1 2)) → (1 2 3)") { m, args in
+      var all = Array(ListElements(args[0]))
+      if all.allSatisfy(\.isFix) {
+        all.sort { Value.fixLess($0, $1) }
+      } else if all.allSatisfy(Arithmetic.isNumber) {
+        all.sort { Arithmetic.compare($0, $1) == .less }
+      } else if all.allSatisfy(\.isString) {
+        all.sort { $0.textLess($1) }
+      } else {
+        throw m.error("sort: expected only numbers or only strings", hint: "give a comparison: (sort list (fn (a b) …))")
+      }
+      return m.heap.list(all)
+    }
+    add("sortable-values?", required("list", .list), doc: "Can `sort-values` order it?", example: "(sortable-values? (list 1 \"a\")) → false") { _, args in
+      let all = ListElements(args[0])
+      return .bool(all.allSatisfy(Arithmetic.isNumber) || all.allSatisfy(\.isString))
+    }
+    add("expect-list", required("value"), required("name", .text), required("position", .integer), doc: "The value when it is a list, `()` for nil, else the usual type error.", example: "(expect-list nil \"map\" 2) → ()") { m, args in
+      if args[0].isNil { return m.heap.emptyList() }
+      guard args[0].isListCell else { throw m.wrongType(args[1].text, args.integer(2), "list", args[0]) }
+      return args[0]
+    }
+  }
+}
+
+/// Values seen so far, by `=`: numbers and strings hashed, the rest compared one by one.
+struct ValueSet {
+  private let machine: Machine
+  private var numbers: Set<Double> = []
+  private var strings: Set<String> = []
+  private var words: Set<UInt64> = []
+  private var others: [Value] = []
+
+  init(_ machine: Machine) { self.machine = machine }
+
+  /// False when an equal value is there already.
+  mutating func insert(_ v: Value) -> Bool {
+    if v.isFix { return words.insert(v.bits).inserted && (v.fixValue.magnitude > 1 << 52 || numbers.insert(Double(v.fixValue)).inserted) }
+    if let d = Arithmetic.float(v) { return d.isNaN || numbers.insert(d).inserted && (Int(exactly: d).map { words.insert(machine.heap.int($0).bits).inserted } ?? true) }
+    if v.isString { return strings.insert(v.text).inserted }
+    if !v.isCell { return words.insert(v.bits).inserted }
+    if others.contains(where: { Equality.deep($0, v, machine.heap) }) { return false }
+    others.append(v)
+    return true
+  }
+}

@@ -1,0 +1,109 @@
+extension NativeTable {
+  mutating func installSplitting() {
+    add("split", required("string", .string), optional("separator", .string), doc: "The pieces between occurrences of the whole separator. An empty separator gives the scalars; without one, the words between white space.", example: "(split \"a, b\" \", \") → (\"a\" \"b\")") { m, args in
+      guard let separator = args.optional(1), !separator.isNil else { return Splitting.words(args[0], m) }
+      return separator.byteCount == 0 ? Splitting.scalars(args[0], m) : Splitting.split(args[0], separator, m)
+    }
+    add("join", required("separator", .string), required("list", .list), doc: "The display forms of the elements in one string, with the separator between them.", example: "(join \", \" (list \"a\" 1)) → \"a, 1\"") { m, args in
+      try Splitting.join(args[0], args[1], m)
+    }
+    add("replace", required("string", .string), required("part", .string), required("replacement", .string), doc: "The string with every occurrence of a part replaced, from the left, without looking at what was put in.", example: "(replace \"a-b-c\" \"-\" \"+\") → \"a+b+c\"") { m, args in
+      guard args[1].byteCount > 0 else { throw m.error("replace: argument 2: the text to look for is empty") }
+      return try Splitting.replace(args[0], args[1], args[2], m)
+    }
+    alias("string-replace")
+  }
+}
+
+/// Cutting strings up and putting them together, on their bytes.
+enum Splitting {
+  static func split(_ s: Value, _ separator: Value, _ machine: Machine) -> Value {
+    let hay = s.utf8, needle = separator.utf8, p = s.bytes, ascii = s.isASCII
+    var pieces: [Value] = [], start = 0
+    while let at = Bytes.find(needle, in: hay, from: start) {
+      pieces.append(machine.heap.string(p + start, at - start, scalars: ascii ? at - start : nil))
+      start = at + needle.count
+    }
+    if start == 0 { return machine.heap.list([s]) }
+    pieces.append(machine.heap.string(p + start, hay.count - start, scalars: ascii ? hay.count - start : nil))
+    return machine.heap.list(pieces)
+  }
+
+  static func words(_ s: Value, _ machine: Machine) -> Value {
+    let p = s.bytes, n = s.byteCount, ascii = s.isASCII
+    var pieces: [Value] = [], start = 0, i = 0
+    while i < n {
+      let blank = LetterCase.whiteSpace(p + i)
+      if blank == 0 {
+        i += UTF8Text.width(p[i])
+        continue
+      }
+      if i > start { pieces.append(machine.heap.string(p + start, i - start, scalars: ascii ? i - start : nil)) }
+      i += blank
+      start = i
+    }
+    if n > start { pieces.append(machine.heap.string(p + start, n - start, scalars: ascii ? n - start : nil)) }
+    return machine.heap.list(pieces)
+  }
+
+  static func scalars(_ s: Value, _ machine: Machine) -> Value {
+    var at = s.bytes
+    return machine.heap.list(count: s.length) { out in
+      for i in 0..<s.length {
+        let width = UTF8Text.width(at[0])
+        out[i] = machine.heap.string(at, width, scalars: 1)
+        at += width
+      }
+    }
+  }
+
+  static func join(_ separator: Value, _ list: Value, _ machine: Machine) throws -> Value {
+    let n = list.listCount
+    if n == 0 { return machine.heap.string(uninitialized: 0, scalars: 0) }
+    var parts: [Value] = []
+    parts.reserveCapacity(n)
+    var bytes = separator.byteCount &* (n &- 1), scalars = separator.length &* (n &- 1)
+    for v in ListElements(list) {
+      let part = try machine.displayString(v)
+      bytes &+= part.byteCount
+      scalars &+= part.length
+      parts.append(part)
+    }
+    let result = try machine.string("join", uninitialized: bytes, scalars: scalars)
+    var out = result.bytes
+    let gap = separator.byteCount
+    for i in 0..<n {
+      if i > 0, gap > 0 {
+        out.update(from: separator.bytes, count: gap)
+        out += gap
+      }
+      let count = parts[i].byteCount
+      out.update(from: parts[i].bytes, count: count)
+      out += count
+    }
+    return result
+  }
+
+  static func replace(_ s: Value, _ part: Value, _ replacement: Value, _ machine: Machine) throws -> Value {
+    let hay = s.utf8, needle = part.utf8
+    var places: [Int] = [], from = 0
+    while let at = Bytes.find(needle, in: hay, from: from) {
+      places.append(at)
+      from = at + needle.count
+    }
+    if places.isEmpty { return s }
+    let count = hay.count + places.count * (replacement.byteCount - needle.count)
+    let result = try machine.string("replace", uninitialized: count, scalars: s.length + places.count * (replacement.length - part.length))
+    let p = s.bytes, with = replacement.bytes, withCount = replacement.byteCount
+    var out = result.bytes, start = 0
+    for at in places {
+      out.update(from: p + start, count: at - start)
+      out += at - start
+      out.update(from: with, count: withCount)
+      out += withCount
+      start = at + needle.count
+    }
+    out.update(from: p + start, count: hay.count - start)
+    return result
+  }
+}

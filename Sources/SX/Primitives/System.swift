@@ -1,0 +1,59 @@
+extension Machine {
+  func randomWord() -> UInt64 {
+    var word: UInt64 = 0
+    withUnsafeMutableBytes(of: &word) { host.randomBytes($0) }
+    return word
+  }
+}
+
+extension NativeTable {
+  mutating func installSystem() {
+    add("now-ns", doc: "Nanoseconds since 1970. Never steps backwards.") { m, _ in
+      m.lastNow = max(m.lastNow, Int(m.host.nanoseconds()))
+      return m.heap.int(m.lastNow)
+    }
+    add("clock-milliseconds", doc: "Milliseconds since 1970.") { m, _ in
+      m.lastNow = max(m.lastNow, Int(m.host.nanoseconds()))
+      return m.heap.int(m.lastNow / 1_000_000)
+    }
+    add("random-int", required("a", .integer), optional("b", .integer), doc: "A random integer from `a` to `b`, both included; with one argument from 0 up to it, not included.") { m, args in
+      let low = args.count > 1 ? args.integer(0) : 0, high = args.count > 1 ? args.integer(1) : args.integer(0) - 1
+      guard low <= high else { throw m.error("random-int: the range is empty") }
+      let width = UInt64(bitPattern: Int64(high &- low))
+      if width == .max { return m.heap.int(Int(truncatingIfNeeded: m.randomWord())) }
+      // Without bias: the high half of a product, drawn again where it would favour small results.
+      var product = m.randomWord().multipliedFullWidth(by: width + 1)
+      let threshold = (0 &- (width + 1)) % (width + 1)
+      while product.low < threshold { product = m.randomWord().multipliedFullWidth(by: width + 1) }
+      return m.heap.int(low &+ Int(truncatingIfNeeded: product.high))
+    }
+    add("random-hex", required("bytes", .integer), doc: "So many random bytes from the operating system, as lower-case hex.") { m, args in
+      let n = args.integer(0)
+      guard n >= 0, n <= 1 << 20 else { throw m.error("random-hex: expected 0 to \(1 << 20) bytes, got \(n)") }
+      let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
+      let out = text.bytes
+      let digits: StaticString = "0123456789abcdef"
+      withUnsafeTemporaryAllocation(byteCount: max(n, 1), alignment: 1) { raw in
+        m.host.randomBytes(UnsafeMutableRawBufferPointer(rebasing: raw[0..<n]))
+        for i in 0..<n {
+          out[2 * i] = digits.utf8Start[Int(raw[i] >> 4)]
+          out[2 * i + 1] = digits.utf8Start[Int(raw[i] & 15)]
+        }
+      }
+      return text
+    }
+    add("env", required("name", .string), doc: "A variable of the environment, or nil.") { m, args in m.host.environment(args[0].text).map { m.heap.string($0) } ?? .nil }
+    add("command-line", doc: "The arguments of the program, as a list.") { m, _ in m.heap.list(m.host.arguments.map { m.heap.string($0) }) }
+    add("host-name", doc: "The name of this machine.") { m, _ in m.heap.string(m.host.hostName) }
+    add("process-id", doc: "The number of this process.") { m, _ in .fix(m.host.processIdentifier) }
+    add("exit", optional("status", .integer), doc: "Ends the program.") { m, args in
+      m.host.exit(Int32(truncatingIfNeeded: args.integer(0, default: 0)))
+      return .nil
+    }
+    add("collect-garbage", doc: "Collects at the next safepoint.") { m, _ in
+      m.heap.requestCollection()
+      return .nil
+    }
+    add("heap-bytes", doc: "Bytes that the heap occupies.") { m, _ in .fix(m.heap.bytesInUse) }
+  }
+}

@@ -1,0 +1,267 @@
+/// A slab: cells of one size.
+///
+/// Invariants: `start` is the first of `count` cells of `words` words; cells at and above `fresh` have never been
+/// handed out and hold garbage. Lives in raw memory, so touching it costs no exclusivity check.
+struct Block: BitwiseCopyable {
+  var start: Cell
+  var words: Int
+  var count: Int
+  var fresh: Int
+  var next: UnsafeMutablePointer<Block>?
+}
+typealias BlockRef = UnsafeMutablePointer<Block>
+
+/// The counter that the machine decrements at every safepoint. When it falls below zero the slow path looks at
+/// everything that may have happened: a wanted collection, a used-up time slice, a limit, a cancellation.
+typealias SafepointCounter = UnsafeMutablePointer<Int>
+
+/// Allocates cells from slabs of one size class each, and knows when a collection is due.
+///
+/// Allocation never collects: it asks for a collection by zeroing the safepoint counter, and the machine collects at
+/// its next safepoint, where every live value is in a root. Code between two safepoints needs no rooting.
+final class Heap {
+  static let blockWords = 8192
+  /// Cells have 2…8 words, or a multiple of four up to 100.
+  static let largestClass = 100
+  /// Cells threaded into the free list at a time, so that a fresh slab is not touched all at once.
+  private static let batch = 64
+
+  let free = UnsafeMutablePointer<Cell?>.allocate(capacity: Heap.largestClass + 1)
+  private let blocks = UnsafeMutablePointer<BlockRef?>.allocate(capacity: Heap.largestClass + 1)
+  /// Blocks of the class that are not swept yet since the last collection.
+  private let pending = UnsafeMutablePointer<BlockRef?>.allocate(capacity: Heap.largestClass + 1)
+  let safepoint: SafepointCounter
+  /// Seeds the hash of strings, so that nobody can aim at the buckets from outside.
+  let hashSeed: UInt64
+
+  private(set) var blockCount = 0
+  private var blockThreshold = 64
+  private(set) var externalBytes = 0
+  private var externalThreshold = 64 << 20
+  private(set) var collections = 0
+  private(set) var wantsCollection = false
+  /// Collect at every safepoint: finds values that no root holds.
+  var isStressed = false { didSet { if isStressed { requestCollection() } } }
+  /// Bytes after which `isExhausted` is set; the machine then raises at its next safepoint.
+  var byteLimit = Int.max
+  var bytesInUse: Int { blockCount * Heap.blockWords * 8 + externalBytes }
+  var isExhausted: Bool { bytesInUse > byteLimit }
+
+  private var symbols: InternTable
+  private var keywords: InternTable
+  private var constants: InternTable
+  /// Cells outside the slabs that are never collected.
+  private var permanents: [Cell] = []
+
+  init(safepoint: SafepointCounter, hashSeed: UInt64) {
+    symbols = InternTable(.symbol, seed: hashSeed)
+    keywords = InternTable(.keyword, seed: hashSeed)
+    constants = InternTable(.string, seed: hashSeed)
+    self.safepoint = safepoint
+    self.hashSeed = hashSeed
+    free.initialize(repeating: nil, count: Heap.largestClass + 1)
+    blocks.initialize(repeating: nil, count: Heap.largestClass + 1)
+    pending.initialize(repeating: nil, count: Heap.largestClass + 1)
+  }
+
+  deinit {
+    for words in 0...Heap.largestClass {
+      var block = blocks[words]
+      while let b = block {
+        for i in 0..<b.pointee.fresh {
+          let cell = b.pointee.start + i * words
+          if cell[0] & .ownsHeaderBit != 0 { Heap.finalize(cell) }
+        }
+        block = b.pointee.next
+        b.pointee.start.deallocate()
+        b.deallocate()
+      }
+    }
+    symbols.deallocate()
+    keywords.deallocate()
+    constants.deallocate()
+    for cell in permanents { cell.deallocate() }
+    free.deallocate()
+    blocks.deallocate()
+    pending.deallocate()
+  }
+
+  // MARK: Allocation
+
+  /// A cell of `words` words (2…8); the payload is garbage and must be filled before the next safepoint.
+  @inline(__always) func allocate(words: Int, header: UInt64) -> Cell {
+    let cell = free[words] ?? refill(words)
+    free[words] = Cell(bitPattern: UInt(cell[1]))
+    cell[0] = header
+    return cell
+  }
+
+  /// The same for any size up to `largestClass`.
+  func allocateLarge(words: Int, header: UInt64) -> Cell {
+    precondition(words <= Heap.largestClass, "cell too large")
+    return allocate(words: words > 8 ? (words + 3) & ~3 : words, header: header)
+  }
+
+  /// A cell that owns a Swift object.
+  func allocate(object: HeapObject) -> Value {
+    let cell = allocate(words: 2, header: Kind.object.header | .ownsHeaderBit)
+    cell[1] = UInt64(UInt(bitPattern: Unmanaged.passRetained(object).toOpaque()))
+    noteExternal(object.externalBytes)
+    return Value(cell)
+  }
+
+  /// Counts memory that was taken outside the slabs.
+  @inline(__always) func noteExternal(_ bytes: Int) {
+    externalBytes &+= bytes
+    if externalBytes > externalThreshold || externalBytes > byteLimit { requestCollection() }
+  }
+
+  func requestCollection() {
+    wantsCollection = true
+    safepoint.pointee = 0
+  }
+
+  /// The free list of the class is empty: sweep one more block, thread more of a fresh one, or add one.
+  @inline(never) private func refill(_ words: Int) -> Cell {
+    while let block = pending[words] {
+      pending[words] = block.pointee.next
+      if let cell = Heap.sweep(block) { return cell }
+    }
+    if let block = blocks[words], block.pointee.fresh < block.pointee.count { return Heap.thread(block) }
+    if blockCount >= blockThreshold || bytesInUse > byteLimit { requestCollection() }
+    let block = BlockRef.allocate(capacity: 1)
+    block.initialize(to: Block(start: .allocate(capacity: Heap.blockWords), words: words, count: Heap.blockWords / words, fresh: 0, next: blocks[words]))
+    blocks[words] = block
+    blockCount += 1
+    return Heap.thread(block)
+  }
+
+  /// Hands out the next batch of cells that were never used.
+  private static func thread(_ block: BlockRef) -> Cell {
+    let words = block.pointee.words, first = block.pointee.fresh
+    let last = min(first + batch, block.pointee.count)
+    var head: Cell? = nil
+    for i in stride(from: last - 1, through: first, by: -1) {
+      let cell = block.pointee.start + i * words
+      cell[0] = 0
+      cell[1] = UInt64(UInt(bitPattern: head))
+      head = cell
+    }
+    block.pointee.fresh = last
+    return head.unsafelyUnwrapped
+  }
+
+  /// Threads the dead cells of a block into a free list, in address order, and clears the marks of the others.
+  private static func sweep(_ block: BlockRef) -> Cell? {
+    let words = block.pointee.words
+    var head: Cell? = nil
+    var cell = block.pointee.start + block.pointee.fresh * words
+    for _ in 0..<block.pointee.fresh {
+      cell -= words
+      if cell[0] & 1 == 0 {
+        if cell[0] & .ownsHeaderBit != 0 { finalize(cell) }
+        cell[0] = 0
+        cell[1] = UInt64(UInt(bitPattern: head))
+        head = cell
+      } else {
+        cell[0] &= ~1
+      }
+    }
+    return head
+  }
+
+  /// Releases what a dead cell owns outside its slab.
+  @inline(never) private static func finalize(_ cell: Cell) {
+    switch Kind(header: cell[0]) {
+    case .string, .symbol, .keyword: UnsafeMutableRawPointer(bitPattern: UInt(cell[2]))?.deallocate()
+    case .storage: UnsafeMutableRawPointer(bitPattern: UInt(cell[1]))?.deallocate()
+    case .dict: HashTable.unmanaged(cell).release()
+    case .code: Unmanaged<Code>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).release()
+    case .object: Unmanaged<HeapObject>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).release()
+    default: break
+    }
+  }
+
+  // MARK: Collection
+
+  /// Marks from the roots that `markRoots` names. Sweeping happens later, block by block, when cells are needed.
+  func collect(_ markRoots: (inout Marker) -> Void) {
+    collections += 1
+    wantsCollection = false
+    for words in 0...Heap.largestClass {            // no stale mark may survive
+      while let block = pending[words] {
+        pending[words] = block.pointee.next
+        _ = Heap.sweep(block)
+      }
+      free[words] = nil
+    }
+    var marker = Marker()
+    markRoots(&marker)
+    marker.drain()
+    for words in 0...Heap.largestClass { pending[words] = blocks[words] }
+    externalBytes = marker.externalBytes
+    externalThreshold = max(64 << 20, externalBytes * 2)
+    // A fruitless collection must raise the threshold, or the next block would ask again at once.
+    blockThreshold = max(64, marker.liveWords / Heap.blockWords * 2, blockCount + blockCount / 8)
+    marker.deallocate()
+    if isStressed { requestCollection() }
+  }
+
+  /// Visits every cell that was handed out. Cells of unswept blocks may be dead, but what they own still exists.
+  func forEachCell(_ body: (Cell) -> Void) {
+    for words in 0...Heap.largestClass {
+      var block = blocks[words]
+      while let b = block {
+        for i in 0..<b.pointee.fresh where b.pointee.start[i * words] != 0 { body(b.pointee.start + i * words) }
+        block = b.pointee.next
+      }
+    }
+  }
+
+  // MARK: Permanent cells
+
+  func symbol(_ name: UnsafeBufferPointer<UInt8>) -> Value { symbols.intern(name) }
+  func symbol(_ name: String) -> Value {
+    var name = name
+    return name.withUTF8 { symbols.intern($0) }
+  }
+  func keyword(_ name: UnsafeBufferPointer<UInt8>) -> Value { keywords.intern(name) }
+  func keyword(_ name: String) -> Value {
+    var name = name
+    return name.withUTF8 { keywords.intern($0) }
+  }
+  /// The one string of the program's own text with these bytes, such as a literal key. Permanent, so not for texts from outside.
+  func constantString(_ bytes: UnsafeBufferPointer<UInt8>) -> Value { constants.intern(bytes) }
+  func constantString(_ s: StaticString) -> Value { constants.intern(UnsafeBufferPointer(start: s.utf8Start, count: s.utf8CodeUnitCount)) }
+
+  /// A native as a value. The caller keeps the native alive.
+  func permanent(_ native: Native) -> Value {
+    let cell = Cell.allocate(capacity: 2)
+    cell[0] = Kind.native.header | 1
+    cell[1] = UInt64(UInt(bitPattern: Unmanaged.passUnretained(native).toOpaque()))
+    permanents.append(cell)
+    return Value(cell)
+  }
+
+  // MARK: Small cells
+
+  @inline(__always) func box(_ v: Value) -> Value {
+    let cell = allocate(words: 2, header: Kind.box.header)
+    cell[1] = v.bits
+    return Value(cell)
+  }
+  @inline(__always) func int(_ i: Int) -> Value {
+    if Value.fits(i) { return .fix(i) }
+    let cell = allocate(words: 2, header: Kind.int.header)
+    cell[1] = UInt64(bitPattern: Int64(i))
+    return Value(cell)
+  }
+  @inline(__always) func double(_ d: Double) -> Value {
+    Value.inlineDouble(d) ?? boxedDouble(d)
+  }
+  @inline(never) private func boxedDouble(_ d: Double) -> Value {
+    let cell = allocate(words: 2, header: Kind.double.header)
+    cell[1] = d.bitPattern
+    return Value(cell)
+  }
+}

@@ -1,0 +1,106 @@
+/// The mark phase: an explicit stack of cells, so that no depth of data can overflow the native stack.
+struct Marker {
+  private var items = UnsafeMutablePointer<Cell>.allocate(capacity: 4096)
+  private var count = 0, capacity = 4096
+  private(set) var liveWords = 0
+  private(set) var externalBytes = 0
+
+  init() {}
+  func deallocate() { items.deallocate() }
+
+  @inline(__always) mutating func mark(_ v: Value) {
+    guard v.isCell, v.cell[0] & 1 == 0 else { return }
+    v.cell[0] |= 1
+    if count == capacity { grow() }
+    items[count] = v.cell
+    count &+= 1
+  }
+
+  mutating func mark(_ values: UnsafeMutablePointer<Value>, _ n: Int) {
+    for i in 0..<n { mark(values[i]) }
+  }
+
+  /// Marks the code that an instruction pointer at an entry belongs to.
+  @inline(__always) mutating func mark(entry: UInt64) {
+    mark(Value(bits: UnsafePointer<UInt64>(bitPattern: UInt(entry)).unsafelyUnwrapped[-1]))
+  }
+
+  mutating func note(external bytes: Int) { externalBytes &+= bytes }
+
+  @inline(never) private mutating func grow() {
+    let bigger = UnsafeMutablePointer<Cell>.allocate(capacity: capacity * 2)
+    bigger.update(from: items, count: count)
+    items.deallocate()
+    items = bigger
+    capacity *= 2
+  }
+
+  /// Follows everything that was marked so far.
+  mutating func drain() {
+    while count > 0 {
+      count &-= 1
+      var cell = items[count]
+      scan: while true {
+        let header = cell[0]
+        switch Kind(header: header) {
+        case .pair:                                  // follow the spine without going through the stack
+          liveWords &+= 3
+          mark(Value(bits: cell[1]))
+          let rest = Value(bits: cell[2])
+          guard rest.isCell, rest.cell[0] & 1 == 0 else { break scan }
+          cell = rest.cell
+          cell[0] |= 1
+          continue scan
+        case .box:
+          liveWords &+= 2
+          mark(Value(bits: cell[1]))
+        case .slice:
+          liveWords &+= 3
+          mark(Value(bits: cell[1]))
+        case .mutableList:
+          liveWords &+= 3
+          mark(Value(bits: cell[1]))
+          mark(Value(bits: cell[2]))
+        case .storage:
+          liveWords &+= 3
+          let storage = Value(cell)
+          mark(storage.elements, storage.length)
+          externalBytes &+= storage.capacity &* 8
+        case .closure:
+          let n = Int(header &>> 48)
+          liveWords &+= 2 &+ n
+          mark(entry: cell[1])
+          for i in 0..<n { mark(Value(bits: cell[2 + i])) }
+        case .dict:
+          liveWords &+= 3
+          DictRepresentation.trace(cell, &self)
+        case .entries:
+          let n = Value(cell).length * 2
+          liveWords &+= n &+ 1
+          for i in 0..<n { mark(Value(bits: cell[1 + i])) }
+        case .node:
+          let n = Value(cell).length
+          liveWords &+= n &+ 2
+          for i in 0..<n { mark(Value(bits: cell[2 + i])) }
+        case .handler:
+          liveWords &+= 8
+          for i in 1..<HandlerRecord.words { mark(Value(bits: cell[i])) }
+        case .code:
+          liveWords &+= 2
+          Unmanaged<Code>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped)._withUnsafeGuaranteedRef { $0.trace(&self) }
+        case .object:
+          liveWords &+= 2
+          Unmanaged<HeapObject>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped)._withUnsafeGuaranteedRef {
+            externalBytes &+= $0.externalBytes
+            $0.trace(&self)
+          }
+        case .string, .symbol, .keyword:
+          liveWords &+= 4
+          if header & .ownsHeaderBit != 0 { externalBytes &+= Value(cell).byteCount }
+        default: liveWords &+= 2
+        }
+        break
+      }
+    }
+  }
+}

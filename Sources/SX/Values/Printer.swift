@@ -1,0 +1,145 @@
+/// Writes values as text. Keeps its own stack, so no depth of data can overflow the native one; a value that contains itself
+/// shows as `#<cycle>` where it comes round again.
+struct Printer {
+  enum Style {
+    /// What the reader reads back.
+    case write
+    /// For people: strings and characters bare, at any depth.
+    case display
+  }
+
+  private enum Open {
+    case list(Value, ListIterator, first: Bool)
+    case dict(Value, entries: [(key: Value, value: Value)], at: Int)
+    var cell: Value {
+      switch self {
+      case .list(let v, _, _), .dict(let v, _, _): v
+      }
+    }
+  }
+
+  private let machine: Machine
+  private let style: Style
+  private(set) var out: [UInt8] = []
+  private var stack: [Open] = []
+  /// Cells being printed; kept only below a depth that harmless data rarely reaches.
+  private var active: Set<UInt64> = []
+  private static let cycleCheckDepth = 64
+
+  init(_ machine: Machine, _ style: Style) {
+    self.machine = machine
+    self.style = style
+  }
+
+  static func text(_ v: Value, _ machine: Machine, _ style: Style = .write) -> String {
+    var printer = Printer(machine, style)
+    printer.print(v)
+    return String(decoding: printer.out, as: UTF8.self)
+  }
+
+  mutating func print(_ v: Value) {
+    begin(v)
+    while let top = stack.popLast() {
+      switch top {
+      case .list(let cell, var iterator, let first):
+        guard let next = iterator.next() else {
+          out.append(UInt8(ascii: ")"))
+          left(cell)
+          continue
+        }
+        if !first { out.append(UInt8(ascii: " ")) }
+        stack.append(.list(cell, iterator, first: false))
+        begin(next)
+      case .dict(let cell, let entries, let at):
+        guard at < entries.count else {
+          out.append(UInt8(ascii: "}"))
+          left(cell)
+          continue
+        }
+        if at > 0 { out.append(UInt8(ascii: " ")) }
+        key(entries[at].key)
+        out.append(UInt8(ascii: " "))
+        stack.append(.dict(cell, entries: entries, at: at + 1))
+        begin(entries[at].value)
+      }
+    }
+  }
+
+  private mutating func left(_ v: Value) {
+    if !active.isEmpty { active.remove(v.bits) }
+  }
+  /// True when the value is being printed already.
+  private mutating func enters(_ v: Value) -> Bool {
+    guard stack.count >= Printer.cycleCheckDepth else { return false }
+    if active.isEmpty { for open in stack { active.insert(open.cell.bits) } }
+    return !active.insert(v.bits).inserted
+  }
+
+  private mutating func begin(_ v: Value) {
+    if v.isListCell || v == .end {
+      if enters(v) { return put("#<cycle>") }
+      out.append(UInt8(ascii: "("))
+      stack.append(.list(v, ListIterator(v), first: true))
+    } else if v.isDict {
+      if enters(v) { return put("#<cycle>") }
+      out.append(UInt8(ascii: "{"))
+      stack.append(.dict(v, entries: machine.heap.entries(of: v), at: 0))
+    } else {
+      atom(v)
+    }
+  }
+
+  private mutating func put(_ s: String) { out.append(contentsOf: s.utf8) }
+
+  private mutating func key(_ k: Value) {
+    let utf8 = k.utf8
+    if let first = utf8.first, Reader.startsIdentifier(first), utf8.allSatisfy(Reader.continuesIdentifier) {
+      out.append(UInt8(ascii: ":"))
+      out.append(contentsOf: utf8)
+    } else {
+      quoted(k)
+    }
+  }
+
+  private mutating func atom(_ v: Value) {
+    if v.isFix { return Numbers.append(v.fixValue, to: &out) }
+    if v.isFlo { return put(Numbers.format(v.floValue, point: true)) }
+    switch v {
+    case .nil: return put("nil")
+    case .true: return put("true")
+    case .false: return put("false")
+    case .unbound: return put("#<unbound>")
+    default: break
+    }
+    if v.isCharacter { return put(style == .display ? String(Character(v.scalar)) : Characters.written(v.scalar)) }
+    switch v.kind {
+    case .int: Numbers.append(Int(Int64(bitPattern: v.cell[1])), to: &out)
+    case .double: put(Numbers.format(Double(bitPattern: v.cell[1]), point: true))
+    case .string: if style == .display { out.append(contentsOf: v.utf8) } else { quoted(v) }
+    case .symbol: out.append(contentsOf: v.utf8)
+    case .keyword:
+      out.append(UInt8(ascii: ":"))
+      out.append(contentsOf: v.utf8)
+    case .closure: put("#<lambda \(Code.of(closure: v).displayName)>")
+    case .native: put("#<native \(v.native.name)>")
+    case .object: put(v.object.describe(machine))
+    default: put("#<\(v.kind)>")
+    }
+  }
+
+  private mutating func quoted(_ v: Value) {
+    out.append(UInt8(ascii: "\""))
+    for b in v.utf8 {
+      switch b {
+      case UInt8(ascii: "\""): put("\\\"")
+      case UInt8(ascii: "\\"): put("\\\\")
+      case 10: put("\\n")
+      case 9: put("\\t")
+      case 13: put("\\r")
+      case 0..<0x20, 0x7F: put("\\u00" + (b < 16 ? "0" : "") + String(b, radix: 16))
+      default: out.append(b)
+      }
+    }
+    out.append(UInt8(ascii: "\""))
+  }
+}

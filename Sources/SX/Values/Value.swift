@@ -1,0 +1,171 @@
+/// One machine word that holds any SX value.
+///
+/// | low bits | meaning |
+/// |---|---|
+/// | `…1` | a 63-bit integer, shifted left by one |
+/// | `…10` | a double whose exponent is in the middle range, rotated left by three |
+/// | `…100` | an immediate: nil, false, true, the unbound mark, the end of a list |
+/// | `…000` | the address of a heap cell |
+///
+/// Integers beyond 63 bits and doubles with rare exponents are boxed in a cell; only slow paths ever see those.
+/// A `Value` counts no references: the collector finds what is alive, and it runs only at safepoints of the
+/// machine, so Swift code between two safepoints may hold values freely.
+struct Value: BitwiseCopyable, Equatable, Sendable {
+  var bits: UInt64
+  @inline(__always) init(bits: UInt64) { self.bits = bits }
+
+  // MARK: Immediates
+
+  @inline(__always) static var `nil`: Value { Value(bits: 0x04) }
+  @inline(__always) static var `false`: Value { Value(bits: 0x0C) }
+  @inline(__always) static var `true`: Value { Value(bits: 0x14) }
+  /// A global without a value. Never visible to SX code.
+  @inline(__always) static var unbound: Value { Value(bits: 0x1C) }
+  /// The end of a chain of pairs. Inside lists only; SX code gets a fresh empty list in its place, so that `append!` finds an identity.
+  @inline(__always) static var end: Value { Value(bits: 0x24) }
+
+  @inline(__always) static func bool(_ b: Bool) -> Value { Value(bits: b ? 0x14 : 0x0C) }
+  @inline(__always) var isNil: Bool { bits == 0x04 }
+  /// Only nil and false are false: one mask, one comparison.
+  @inline(__always) var isFalsy: Bool { bits & ~8 == 0x04 }
+  @inline(__always) var isBool: Bool { bits == 0x0C || bits == 0x14 }
+
+  // MARK: Integers
+
+  /// Wraps an integer that is known to fit 63 bits.
+  @inline(__always) static func fix(_ i: Int) -> Value { Value(bits: UInt64(bitPattern: Int64(i) &<< 1) | 1) }
+  @inline(__always) static func fits(_ i: Int) -> Bool { (i &<< 1) &>> 1 == i }
+  @inline(__always) var isFix: Bool { bits & 1 != 0 }
+  @inline(__always) var fixValue: Int { Int(truncatingIfNeeded: Int64(bitPattern: bits) &>> 1) }
+  @inline(__always) static func bothFix(_ a: Value, _ b: Value) -> Bool { a.bits & b.bits & 1 != 0 }
+
+  // Arithmetic on the tagged bits; the flag reports overflow of 63 bits. Valid only when both are fixnums.
+  @inline(__always) static func fixAdd(_ a: Value, _ b: Value) -> (Value, Bool) {
+    let (r, o) = Int64(bitPattern: a.bits).addingReportingOverflow(Int64(bitPattern: b.bits &- 1))
+    return (Value(bits: UInt64(bitPattern: r)), o)
+  }
+  @inline(__always) static func fixSub(_ a: Value, _ b: Value) -> (Value, Bool) {
+    let (r, o) = Int64(bitPattern: a.bits).subtractingReportingOverflow(Int64(bitPattern: b.bits &- 1))
+    return (Value(bits: UInt64(bitPattern: r)), o)
+  }
+  @inline(__always) static func fixAdd(_ a: Value, immediate: Int) -> (Value, Bool) {
+    let (r, o) = Int64(bitPattern: a.bits).addingReportingOverflow(Int64(immediate) &<< 1)
+    return (Value(bits: UInt64(bitPattern: r)), o)
+  }
+  @inline(__always) static func fixMul(_ a: Value, _ b: Value) -> (Value, Bool) {
+    let (r, o) = Int64(a.fixValue).multipliedReportingOverflow(by: Int64(bitPattern: b.bits &- 1))
+    return (Value(bits: UInt64(bitPattern: r) | 1), o)
+  }
+  @inline(__always) static func fixLess(_ a: Value, _ b: Value) -> Bool { Int64(bitPattern: a.bits) < Int64(bitPattern: b.bits) }
+  @inline(__always) static func fixLessOrEqual(_ a: Value, _ b: Value) -> Bool { Int64(bitPattern: a.bits) <= Int64(bitPattern: b.bits) }
+
+  // MARK: Doubles
+
+  @inline(__always) var isFlo: Bool { bits & 3 == 2 }
+  private static var floZero: UInt64 { 0x8000_0000_0000_0002 }
+  /// The inline form, or nil when the exponent is so rare that the double has to be boxed.
+  @inline(__always) static func inlineDouble(_ d: Double) -> Value? {
+    let b = d.bitPattern
+    let top = (b &>> 60) & 7
+    if top == 3 || top == 4 {
+      let r = (b &<< 3) | (b &>> 61)
+      return Value(bits: (r & ~3) | 2)
+    }
+    return b == 0 ? Value(bits: floZero) : nil
+  }
+  @inline(__always) var floValue: Double {
+    if bits == Value.floZero { return 0 }
+    let t = (2 &- (bits &>> 63)) | (bits & ~3)
+    return Double(bitPattern: (t &>> 3) | (t &<< 61))
+  }
+
+  // MARK: Cells
+
+  @inline(__always) var isCell: Bool { bits & 7 == 0 }
+  @inline(__always) var cell: Cell { Cell(bitPattern: UInt(bits)).unsafelyUnwrapped }
+  @inline(__always) init(_ cell: Cell) { bits = UInt64(UInt(bitPattern: cell)) }
+  @inline(__always) var header: UInt64 { cell.pointee }
+  @inline(__always) func isKind(_ k: Kind) -> Bool { isCell && UInt8(truncatingIfNeeded: header &>> 8) == k.rawValue }
+  /// The kind of a cell; `.free` for values that are no cells.
+  @inline(__always) var kind: Kind { isCell ? Kind(header: header) : .free }
+  @inline(__always) func word(_ i: Int) -> Value { Value(bits: cell[i]) }
+  @inline(__always) func setWord(_ i: Int, _ v: Value) { cell[i] = v.bits }
+  /// The upper half of the header: elements of a list, scalars of a string, entries of a dict.
+  @inline(__always) var length: Int { Int(truncatingIfNeeded: header &>> 32) }
+}
+
+/// A heap cell: a header word and its payload words.
+typealias Cell = UnsafeMutablePointer<UInt64>
+
+/// What a cell holds.
+///
+/// Header word: bit 0 mark, bit 7 "owns memory or a Swift object outside the slab", byte 1 kind, bytes 2–3 per kind, upper half length.
+enum Kind: UInt8 {
+  case free = 0
+  /// An element and the rest of the list. Immutable. Byte 2 = 1: read from source, words 3–4 hold spans (see `SourceSpan`).
+  case pair
+  /// An immutable run of a `storage`: word 1 the storage, word 2 the first index (fixnum).
+  case slice
+  /// A list that was changed in place: word 1 its storage, word 2 what the cell was before, for pairs that have it as their rest.
+  case mutableList
+  /// Values in memory outside the slab: word 1 address, word 2 capacity; byte 2 = 1: slices share it, so elements must not be overwritten.
+  case storage
+  /// Word 1 entry point, then the captured values. Byte 2 arity (255 = takes the slow path), bytes 4–5 frame size, bytes 6–7 count of captures.
+  case closure
+  /// A captured variable that is assigned: word 1 its value.
+  case box
+  case int, double
+  /// Word 1 byte count and hash; bytes inline, or outside when byte 2 is 1.
+  case string
+  /// Interned: as a string; `symbol` has the index of its global in word 2 + …, see `SymbolTable`.
+  case symbol, keyword
+  /// Word 1 an unretained `Native`, which lives as long as the machine.
+  case native
+  /// Byte 2 the representation, see `Dictionary.swift`.
+  case dict, entries, node
+  /// Word 1 a retained `Code`.
+  case code
+  /// An entry of the handler stack, see `Dynamics.swift`.
+  case handler
+  /// Word 1 a retained `HeapObject`: everything rare.
+  case object
+
+  @inline(__always) init(header: UInt64) {
+    self = Kind.of(UInt8(truncatingIfNeeded: header &>> 8))
+  }
+  @inline(__always) private static func of(_ raw: UInt8) -> Kind { unsafeBitCast(raw, to: Kind.self) }
+  /// The header of a fresh cell of this kind.
+  @inline(__always) var header: UInt64 { UInt64(rawValue) &<< 8 }
+  @inline(__always) func header(length: Int) -> UInt64 { UInt64(rawValue) &<< 8 | UInt64(truncatingIfNeeded: length) &<< 32 }
+}
+
+extension UInt64 {
+  /// Header bit: the cell owns memory or a Swift object that has to be released when the cell dies.
+  @inline(__always) static var ownsHeaderBit: UInt64 { 0x80 }
+  /// Header byte 2 set to 1.
+  @inline(__always) static var variantHeaderBit: UInt64 { 0x1_0000 }
+}
+
+/// Something rare that lives on the SX heap as an ordinary Swift object: rings, parameters, errors, fibers, host objects.
+class HeapObject {
+  /// What `type-of` says.
+  var typeName: String { "object" }
+  /// What the printer shows.
+  func describe(_ machine: Machine) -> String { "#<\(typeName)>" }
+  /// Marks every value the object holds.
+  func trace(_ marker: inout Marker) {}
+  /// Memory held outside the slabs, in bytes; counted towards the next collection.
+  var externalBytes: Int { 64 }
+}
+
+extension Value {
+  /// The Swift object of an `object` cell. The cell must be alive.
+  @inline(__always) var object: HeapObject {
+    Unmanaged<HeapObject>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).takeUnretainedValue()
+  }
+  /// The object when the value holds one of class `T`.
+  func object<T: HeapObject>(as type: T.Type) -> T? { isKind(.object) ? object as? T : nil }
+  @inline(__always) var native: Native {
+    Unmanaged<Native>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).takeUnretainedValue()
+  }
+}

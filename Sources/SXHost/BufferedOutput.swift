@@ -1,0 +1,59 @@
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Standard output, collected until it is worth a system call. Confined to the interpreter's thread.
+///
+/// Flushed when 64 KB are waiting, before the interpreter blocks, at exit, and after every line on a terminal.
+final class BufferedOutput {
+  private static let capacity = 64 * 1024
+
+  private let descriptor: Int32?
+  private lazy var isTerminal = descriptor.map { isatty($0) == 1 } ?? false
+  private var pending: [UInt8] = []
+
+  /// - Parameter descriptor: where it goes; nil keeps everything in memory for `take`.
+  init(descriptor: Int32?) {
+    self.descriptor = descriptor
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) {
+    pending.append(contentsOf: bytes)
+    guard descriptor != nil else { return }
+    if pending.count >= Self.capacity || (isTerminal && bytes.contains(UInt8(ascii: "\n"))) { flush() }
+  }
+
+  func flush() {
+    guard let descriptor, !pending.isEmpty else { return }
+    pending.withUnsafeBytes { writeFully($0, to: descriptor) }
+    pending.removeAll(keepingCapacity: true)
+  }
+
+  /// What was written since the last call, for an output without a descriptor.
+  func take() -> [UInt8] {
+    defer { pending = [] }
+    return pending
+  }
+}
+
+/// Writes all bytes, waiting while the descriptor cannot take any. Gives up silently when nobody can read them anymore.
+func writeFully(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+  var rest = bytes[...]
+  while !rest.isEmpty {
+    let written = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+    if written > 0 {
+      rest = rest.dropFirst(written)
+    } else if written < 0, errno == EINTR {
+      continue
+    } else if written < 0, errno == EAGAIN {
+      var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      poll(&ready, 1, -1)
+    } else {
+      return
+    }
+  }
+}

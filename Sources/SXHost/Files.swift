@@ -1,0 +1,46 @@
+import SX
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Whole files as bytes.
+public enum Files {
+  /// Reads the file at `path`.
+  ///
+  /// - Throws: `HostError` with the path and the system's reason.
+  public static func contents(of path: String) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw HostError(SystemError("cannot read \(path)").description) }
+    defer { close(descriptor) }
+    return try contents(ofDescriptor: descriptor, named: path)
+  }
+
+  /// Reads standard input to its end.
+  ///
+  /// - Throws: `HostError` with the system's reason.
+  public static func standardInput() throws -> [UInt8] {
+    try contents(ofDescriptor: STDIN_FILENO, named: "standard input")
+  }
+
+  private static func contents(ofDescriptor descriptor: Int32, named name: String) throws -> [UInt8] {
+    var status = stat()
+    let size = fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    // One byte more than the file has, so that the first read takes it all; pipes and devices say nothing about their size.
+    var chunk = [UInt8](repeating: 0, count: max(size + 1, 16 * 1024))
+    var bytes: [UInt8] = []
+    while true {
+      let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw HostError(SystemError("cannot read \(name)").description)
+      }
+      if count == 0 { return bytes }
+      bytes.append(contentsOf: chunk[..<count])
+    }
+  }
+}

@@ -1,0 +1,195 @@
+import NIOCore
+public import SX
+
+/// The servers of one interpreter and the exchanges that its fibers are busy with. Confined to the interpreter's thread.
+struct Servers {
+  struct Server {
+    let listener: HTTPListener
+    let handler: Handle
+    /// The fiber that performed `http-serve`, parked until the end.
+    let fiber: FiberID
+    /// Handlers that have not returned.
+    var liveHandlers = 0
+    /// The listener is closed; what remains is to let the handlers finish, so that their spans are recorded.
+    var isClosed = false
+  }
+
+  private var nextIdentifier = 1
+  var servers: [Int: Server] = [:]
+  var exchanges: [Int: Exchange] = [:]
+  var stopSignals: StopSignals?
+
+  mutating func makeIdentifier() -> Int {
+    defer { nextIdentifier += 1 }
+    return nextIdentifier
+  }
+}
+
+/// http-serve, http-respond, http-stream, http-write, http-end.
+///
+/// An exchange belongs to its handler's fiber: when that ends, a stream ends with it, and a request that has no answer gets a 500.
+extension SystemHost {
+  static let httpServerOperations: [String: OperationHandler] = [
+    "http-serve": { (host, call) throws(OperationFailure) in
+      let handler = try call.handle(0)
+      guard handler.isFunction else { throw OperationFailure("http-serve: the handler must be a function, got \(handler)") }
+      let options = try ListenerOptions(call.dictionary(1))
+      let identifier = host.servers.makeIdentifier()
+      let mailbox = host.mailbox
+      let listener = HTTPListener(options) { exchange, request in
+        mailbox.post { interpreter, host in host.begin(exchange, request, of: identifier, interpreter) }
+      }
+      host.servers.servers[identifier] = Servers.Server(listener: listener, handler: handler, fiber: call.fiber)
+      mailbox.expect()
+      listener.start(
+        started: { address in
+          mailbox.post { _, host in host.onListening?(address) }
+        },
+        ended: { ending in
+          mailbox.fulfil { interpreter, host in host.listenerEnded(identifier, ending, interpreter) }
+        })
+      if host.configuration.stopsServersOnSignals, host.servers.stopSignals == nil {
+        host.servers.stopSignals = StopSignals {
+          mailbox.post { interpreter, host in host.stopServers(interpreter) }
+        }
+      }
+    },
+
+    "http-respond": { (host, call) throws(OperationFailure) in
+      let exchange = try host.exchange(call)
+      let head = try ResponseHead(status: call.integer(1), headers: call.dictionary(2), for: call.name)
+      let body = ByteBuffer(string: try call.datum(3).isNull ? "" : call.string(3))
+      guard exchange.answer(.complete(head, body)) else { throw call.secondAnswer() }
+      call.succeed(true)
+    },
+
+    "http-stream": { (host, call) throws(OperationFailure) in
+      let exchange = try host.exchange(call)
+      let head = try ResponseHead(status: call.integer(1), headers: call.dictionary(2), for: call.name)
+      guard exchange.answer(.stream(head)) else { throw call.secondAnswer() }
+      // A stream could go on for ever: while a server stops, none begins.
+      if host.servers.servers.values.contains(where: \.listener.isStopping) { exchange.end() }
+      call.succeed(true)
+    },
+
+    "http-write": { (host, call) throws(OperationFailure) in
+      guard let exchange = host.servers.exchanges[try call.integer(0)] else { return call.succeed(false) }
+      guard exchange.isAnswered else { throw OperationFailure("http-write: http-stream comes first") }
+      switch exchange.write(try call.string(1), park: { Reply(to: call.fiber, through: host.mailbox) }) {
+      case .accepted: call.succeed(true)
+      case .clientGone: call.succeed(false)
+      case .parked: break
+      }
+    },
+
+    "http-end": { (host, call) throws(OperationFailure) in
+      host.servers.exchanges[try call.integer(0)]?.end()
+      call.succeed()
+    },
+  ]
+
+  private func exchange(_ call: OperationCall) throws(OperationFailure) -> Exchange {
+    let identifier = try call.integer(0)
+    guard let exchange = servers.exchanges[identifier] else {
+      throw OperationFailure("\(call.name): exchange \(identifier) is over")
+    }
+    return exchange
+  }
+
+  // MARK: Requests
+
+  private func begin(_ exchange: Exchange, _ request: DatumDictionary, of identifier: Int, _ interpreter: Interpreter) {
+    guard let server = servers.servers[identifier] else {
+      exchange.answer(.unavailable)
+      return
+    }
+    let number = servers.makeIdentifier()
+    servers.exchanges[number] = exchange
+    servers.servers[identifier]?.liveHandlers += 1
+    _ = interpreter.spawn(server.handler, [.integer(number), .dict(request)]) { [unowned self, unowned interpreter] result in
+      servers.exchanges[number] = nil
+      finish(exchange, result)
+      servers.servers[identifier]?.liveHandlers -= 1
+      resumeIfDone(identifier, interpreter)
+    }
+  }
+
+  private func finish(_ exchange: Exchange, _ result: Result<Handle, Diagnostic>) {
+    switch result {
+    case .success:
+      if exchange.answer(.internalServerError) {
+        write("sx: \(exchange.label): the handler ended without a response\n", to: .standardError)
+      } else {
+        exchange.end()
+      }
+    case .failure(let diagnostic):
+      if !exchange.answer(.internalServerError) { exchange.abort() }
+      write("sx: \(exchange.label): \(diagnostic.rendered(color: false))\n", to: .standardError)
+    }
+  }
+
+  // MARK: The end
+
+  /// Stops all servers gracefully: see `HTTPListener.stop`. Returns at once; each `http-serve` answers when its server has stopped.
+  public func stopServers(_ interpreter: Interpreter) {
+    for server in servers.servers.values { server.listener.stop() }
+    releaseAllWaiters(interpreter)
+  }
+
+  private func listenerEnded(_ identifier: Int, _ ending: HTTPListener.Ending, _ interpreter: Interpreter) {
+    guard let server = servers.servers[identifier] else { return }
+    switch ending {
+    case .failed(let reason):
+      forget(identifier)
+      interpreter.resume(server.fiber, throwing: "http-serve: \(reason)")
+    case .stopped:
+      servers.servers[identifier]?.isClosed = true
+      resumeIfDone(identifier, interpreter)
+      // Handlers that still run although nobody waits for them are not worth more than this.
+      timers.add(TimerQueue.deadline(after: 1000)) { [unowned self, unowned interpreter] in
+        servers.servers[identifier]?.liveHandlers = 0
+        resumeIfDone(identifier, interpreter)
+      }
+    }
+  }
+
+  private func resumeIfDone(_ identifier: Int, _ interpreter: Interpreter) {
+    guard let server = servers.servers[identifier], server.isClosed, server.liveHandlers <= 0 else { return }
+    forget(identifier)
+    interpreter.resume(server.fiber, returning: .null)
+  }
+
+  private func forget(_ identifier: Int) {
+    servers.servers[identifier] = nil
+    if servers.servers.isEmpty { servers.stopSignals = nil }
+  }
+}
+
+extension OperationCall {
+  fileprivate func secondAnswer() -> OperationFailure { OperationFailure("\(name): the request has been answered") }
+}
+
+extension ListenerOptions {
+  fileprivate init(_ options: DatumDictionary) throws(OperationFailure) {
+    func integer(_ name: String, _ range: ClosedRange<Int>, _ fallback: Int) throws(OperationFailure) -> Int {
+      guard let value = options[name], !value.isNull else { return fallback }
+      guard let integer = value.integer, range.contains(integer) else {
+        throw OperationFailure("http-serve: \(name) must be an integer from \(range.lowerBound) to \(range.upperBound), got \(value)")
+      }
+      return integer
+    }
+    if let value = options["host"], !value.isNull {
+      guard let name = value.string, !name.isEmpty else { throw OperationFailure("http-serve: host must be a string, got \(value)") }
+      host = name
+    }
+    port = try integer("port", 0...65535, port)
+    bodyLimit = try integer("body-limit", 0...(1 << 30), bodyLimit)
+    grace = .milliseconds(try integer("grace-ms", 0...3_600_000, 10_000))
+  }
+}
+
+extension Exchange.Answer {
+  fileprivate static var internalServerError: Exchange.Answer {
+    .complete(.internalServerError, ByteBuffer(string: "Internal Server Error\n"))
+  }
+}

@@ -1,0 +1,38 @@
+import Dispatch
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// While it lives, the first SIGINT or SIGTERM asks for a graceful stop and a second one ends the process at once.
+final class StopSignals {
+  private static let signals = [SIGINT, SIGTERM]
+  private let sources: [any DispatchSourceSignal]
+
+  init(_ stop: @escaping @Sendable () -> Void) {
+    let queue = DispatchQueue(label: "sx.signals")
+    sources = Self.signals.map { number in
+      #if canImport(Darwin)
+        // There the default action comes before the source sees the signal.
+        signal(number, SIG_IGN)
+      #endif
+      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+      source.setEventHandler {
+        // A second signal has the default effect again.
+        for other in Self.signals { signal(other, SIG_DFL) }
+        stop()
+      }
+      source.resume()
+      return source
+    }
+  }
+
+  deinit {
+    for source in sources { source.cancel() }
+    for number in Self.signals { signal(number, SIG_DFL) }
+  }
+}

@@ -1,0 +1,162 @@
+import Dispatch
+import SX
+import Synchronization
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// The listening end of the probe: a Unix-domain socket of mode 0600 whose connections evaluate source in fresh fibers of the
+/// running interpreter. `ProbeFrame` is the protocol.
+///
+/// Every connection has a small thread of its own and blocks there, so a client that is slow, silent or talks nonsense costs
+/// the interpreter nothing.
+final class ProbeServer: Sendable {
+  /// More at the same time are refused.
+  private static let connectionLimit = 16
+  /// Seconds that a client may take to send a frame or to accept an answer.
+  private static let patience = 10
+
+  private let path: String
+  private let identity: FileIdentity
+  private let mailbox: Mailbox
+  private let listener: UnixSocket
+  private let connections = Mutex(0)
+
+  /// Opens the socket and begins to accept.
+  ///
+  /// - Throws: `HostError` when a live server owns the path, when the path is something else than a socket, or when the system refuses.
+  init(path: String, mailbox: Mailbox) throws {
+    self.path = path
+    self.mailbox = mailbox
+    do {
+      listener = try UnixSocket()
+      do {
+        try listener.bind(to: path)
+      } catch where error.code == EADDRINUSE {
+        try Self.removeStaleSocket(path)
+        try listener.bind(to: path)
+      }
+      // Between `bind` and `listen` nobody can connect: the mode is in force before the first client.
+      guard chmod(path, 0o600) == 0 else { throw SystemError("cannot protect \(path)") }
+      guard let identity = FileIdentity(path) else { throw SystemError(path) }
+      self.identity = identity
+      guard listen(listener.descriptor, 16) == 0 else { throw SystemError("cannot listen on \(path)") }
+    } catch let error as SystemError {
+      throw HostError("probe: \(error)")
+    }
+    try acceptInBackground()
+  }
+
+  /// Stops accepting and removes the socket, unless somebody else has put another one there.
+  func close() {
+    shutdown(listener.descriptor, Int32(SHUT_RDWR))
+    if FileIdentity(path) == identity { unlink(path) }
+  }
+
+  // MARK: The path
+
+  /// Which file a path names at the moment.
+  private struct FileIdentity: Equatable {
+    let device: UInt64
+    let inode: UInt64
+    let isSocket: Bool
+
+    init?(_ path: String) {
+      var status = stat()
+      guard lstat(path, &status) == 0 else { return nil }
+      device = UInt64(status.st_dev)
+      inode = UInt64(status.st_ino)
+      isSocket = status.st_mode & S_IFMT == S_IFSOCK
+    }
+  }
+
+  /// A socket that nobody answers is what a killed server leaves behind.
+  private static func removeStaleSocket(_ path: String) throws {
+    guard FileIdentity(path)?.isSocket == true else { throw HostError("probe: \(path) exists and is not a socket") }
+    do throws(SystemError) {
+      try UnixSocket().connect(to: path)
+    } catch {
+      guard error.code == ECONNREFUSED else { throw error }
+      unlink(path)
+      return
+    }
+    throw HostError("probe: another server is listening on \(path)")
+  }
+
+  // MARK: Connections
+
+  private func acceptInBackground() throws {
+    do {
+      try NativeThread(stackSizes: [256 * 1024]) { self.acceptUntilClosed() }.detach()
+    } catch {
+      throw HostError("probe: \(error)")
+    }
+  }
+
+  private func acceptUntilClosed() {
+    while true {
+      let descriptor = accept(listener.descriptor, nil, nil)
+      if descriptor >= 0 {
+        admit(UnixSocket(descriptor: descriptor))
+      } else if errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS {
+        // No descriptors at the moment; trying again at once would only burn time.
+        usleep(100_000)
+      } else if errno != EINTR && errno != ECONNABORTED {
+        return
+      }
+    }
+  }
+
+  private func admit(_ client: UnixSocket) {
+    client.setTimeout(seconds: Self.patience)
+    let isAdmitted = connections.withLock { count in
+      guard count < Self.connectionLimit else { return false }
+      count += 1
+      return true
+    }
+    guard isAdmitted else {
+      try? client.write(ProbeFrame(.refusal, "more than \(Self.connectionLimit) probes at a time").encoded)
+      return
+    }
+    let thread = try? NativeThread(stackSizes: [256 * 1024]) { [self] in
+      serve(client)
+      connections.withLock { $0 -= 1 }
+    }
+    if let thread { thread.detach() } else { connections.withLock { $0 -= 1 } }
+  }
+
+  private func serve(_ client: UnixSocket) {
+    do throws(ProbeFailure) {
+      while let frame = try ProbeFrame.read(from: client, limit: ProbeFrame.sourceLimit) {
+        guard frame.kind == .evaluate else { throw ProbeFailure("unexpected kind of frame: \(frame.kind.rawValue)") }
+        guard let source = String(validating: frame.payload, as: UTF8.self) else { throw ProbeFailure("the source is not UTF-8") }
+        guard let answer = evaluate(source, for: client) else { return }
+        try client.write(answer.encoded)
+      }
+    } catch {
+      try? client.write(ProbeFrame(.refusal, error.description).encoded)
+    }
+  }
+
+  /// - Returns: nil when the client has left meanwhile.
+  private func evaluate(_ source: String, for client: UnixSocket) -> ProbeFrame? {
+    let answer = Handover<ProbeFrame>()
+    mailbox.post { interpreter in
+      _ = interpreter.spawn(source: source, file: "<probe>") { result in
+        switch result {
+        case .success(let value): answer.give(ProbeFrame(.value, value.description))
+        case .failure(let diagnostic): answer.give(ProbeFrame(.failure, diagnostic.rendered(color: false)))
+        }
+      }
+    }
+    while true {
+      if let frame = answer.take(within: 500) { return frame }
+      if client.isAbandoned { return nil }
+    }
+  }
+}

@@ -1,0 +1,186 @@
+public import SX
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// The outside world of an interpreter: files, standard output, clock, random bytes, environment, and the operations
+/// that SX reaches through `perform` (see `SystemHost.operations`).
+///
+/// Confined to the interpreter's thread, like the interpreter. Other threads talk to it through its `mailbox`.
+/// Nothing but a few empty tables is made at start: sockets, event loops and the HTTP client come into being on first use.
+public final class SystemHost: Host {
+  /// Where standard output goes.
+  public enum Output: Sendable {
+    /// The process's standard output, buffered.
+    case standard
+    /// Memory, for `takeOutput`. Standard error is kept there as well, in the order in which both were written.
+    case captured
+  }
+
+  /// What an embedder may choose.
+  public struct Configuration: Sendable {
+    /// What `(command-line)` answers: the program first.
+    public var arguments: [String]
+    public var output: Output
+    /// While a server runs, SIGINT and SIGTERM stop it gracefully, and a second one ends the process at once. A command wants
+    /// this; a library inside another program does not.
+    public var stopsServersOnSignals: Bool
+
+    public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false) {
+      self.arguments = arguments
+      self.output = output
+      self.stopsServersOnSignals = stopsServersOnSignals
+    }
+  }
+
+  /// Where other threads leave work for the interpreter.
+  public let mailbox = Mailbox()
+  /// Called on the interpreter's thread when a server accepts connections.
+  public var onListening: ((ListeningAddress) -> Void)?
+  /// Called on the interpreter's thread before `(exit)` ends the process.
+  public var onExit: (() -> Void)?
+
+  let configuration: Configuration
+  private let output: BufferedOutput
+  var timers = TimerQueue()
+  var waiters = Waiters()
+  var servers = Servers()
+  private var probe: ProbeServer?
+
+  public init(_ configuration: Configuration = Configuration()) {
+    self.configuration = configuration
+    output =
+      switch configuration.output {
+      case .standard: BufferedOutput(descriptor: STDOUT_FILENO)
+      case .captured: BufferedOutput(descriptor: nil)
+      }
+  }
+
+  deinit { flush() }
+
+  // MARK: Output
+
+  public func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {
+    if stream == .standardOutput || configuration.output == .captured {
+      output.write(bytes)
+    } else {
+      // What was printed before the error message must stand before it.
+      output.flush()
+      writeFully(bytes, to: STDERR_FILENO)
+    }
+  }
+
+  /// Writes a text as the program would.
+  public func write(_ text: String, to stream: OutputStream) {
+    var text = text
+    text.withUTF8 { write(UnsafeRawBufferPointer($0), to: stream) }
+  }
+
+  /// Hands what is buffered to the system.
+  public func flush() { output.flush() }
+
+  /// With `Output.captured`: what was written since the last call.
+  public func takeOutput() -> String { String(decoding: output.take(), as: UTF8.self) }
+
+  // MARK: The process and its surroundings
+
+  public func readFile(_ path: String) throws -> [UInt8] { try Files.contents(of: path) }
+
+  public func environment(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+  }
+
+  public var arguments: [String] { configuration.arguments }
+
+  public func nanoseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  public func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) {
+    // The standard library's generator reads the operating system's source on every platform.
+    var source = SystemRandomNumberGenerator()
+    var offset = 0
+    while offset < buffer.count {
+      withUnsafeBytes(of: source.next()) { word in
+        let part = word.prefix(buffer.count - offset)
+        UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + part.count]).copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
+        offset += part.count
+      }
+    }
+  }
+
+  public var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+    return name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+  }
+
+  public var processIdentifier: Int { Int(getpid()) }
+
+  public func exit(_ code: Int32) {
+    onExit?()
+    close()
+    // Not `exit`: event loops and other threads may still run, and destructors of globals would pull the ground from under them.
+    _exit(code)
+  }
+
+  /// Flushes the output and removes the probe's socket.
+  public func close() {
+    flush()
+    probe?.close()
+    probe = nil
+  }
+
+  // MARK: Events
+
+  public func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool {
+    guard let handler = Self.operations[operation.name] else { return false }
+    do {
+      try handler(self, OperationCall(operation, interpreter))
+    } catch {
+      interpreter.resume(operation.fiber, throwing: error.message)
+    }
+    return true
+  }
+
+  /// Runs what has arrived: due timers, then posted jobs. Blocks until there is something.
+  ///
+  /// - Returns: false when no timer is set and nobody is left who could post.
+  public func waitForEvents(_ interpreter: Interpreter) -> Bool {
+    flush()
+    while true {
+      var ran = false
+      let now = TimerQueue.now
+      while let action = timers.popDue(at: now) {
+        action()
+        ran = true
+      }
+      let (jobs, mayReceive) = mailbox.take()
+      for job in jobs {
+        job(interpreter, self)
+        ran = true
+      }
+      if ran { return true }
+      let deadline = timers.soonest()
+      if deadline == nil && !mayReceive { return false }
+      mailbox.wait(until: deadline)
+    }
+  }
+
+  // MARK: Probe
+
+  /// Lets other processes evaluate source inside the running interpreter, through a Unix-domain socket that only this user may open.
+  ///
+  /// - Throws: `HostError` when a live server owns the socket, or the path cannot be used.
+  public func openProbe(at path: String) throws {
+    probe?.close()
+    probe = try ProbeServer(path: path, mailbox: mailbox)
+  }
+}

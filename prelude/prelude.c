@@ -1,0 +1,145 @@
+/* The prelude as bytes inside the program. `#embed` costs milliseconds, where an array literal in Swift costs a minute.
+   A test holds this list against the folder. */
+#include "include/prelude.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const unsigned char compose_sx[] = {
+#embed "compose.sx"
+};
+static const unsigned char control_sx[] = {
+#embed "control.sx"
+};
+static const unsigned char core_sx[] = {
+#embed "core.sx"
+};
+static const unsigned char dream_sx[] = {
+#embed "dream.sx"
+};
+static const unsigned char execute_sx[] = {
+#embed "execute.sx"
+};
+static const unsigned char host_sx[] = {
+#embed "host.sx"
+};
+static const unsigned char html_sx[] = {
+#embed "html.sx"
+};
+static const unsigned char otel_baggage_sx[] = {
+#embed "otel/baggage.sx"
+};
+static const unsigned char otel_dashboard_parts_sx[] = {
+#embed "otel/dashboard-parts.sx"
+};
+static const unsigned char otel_dashboard_script_sx[] = {
+#embed "otel/dashboard-script.sx"
+};
+static const unsigned char otel_dashboard_style_sx[] = {
+#embed "otel/dashboard-style.sx"
+};
+static const unsigned char otel_dashboard_sx[] = {
+#embed "otel/dashboard.sx"
+};
+static const unsigned char otel_exporter_sx[] = {
+#embed "otel/exporter.sx"
+};
+static const unsigned char otel_flame_sx[] = {
+#embed "otel/flame.sx"
+};
+static const unsigned char otel_id_sx[] = {
+#embed "otel/id.sx"
+};
+static const unsigned char otel_instrument_sx[] = {
+#embed "otel/instrument.sx"
+};
+static const unsigned char otel_metrics_sx[] = {
+#embed "otel/metrics.sx"
+};
+static const unsigned char otel_otlp_metrics_sx[] = {
+#embed "otel/otlp-metrics.sx"
+};
+static const unsigned char otel_otlp_sx[] = {
+#embed "otel/otlp.sx"
+};
+static const unsigned char otel_propagation_sx[] = {
+#embed "otel/propagation.sx"
+};
+static const unsigned char otel_resource_sx[] = {
+#embed "otel/resource.sx"
+};
+static const unsigned char otel_sampler_sx[] = {
+#embed "otel/sampler.sx"
+};
+static const unsigned char otel_settings_sx[] = {
+#embed "otel/settings.sx"
+};
+static const unsigned char otel_span_sx[] = {
+#embed "otel/span.sx"
+};
+static const unsigned char otel_store_sx[] = {
+#embed "otel/store.sx"
+};
+static const unsigned char otel_stream_sx[] = {
+#embed "otel/stream.sx"
+};
+static const unsigned char otel_trace_sx[] = {
+#embed "otel/trace.sx"
+};
+static const unsigned char otel_waterfall_sx[] = {
+#embed "otel/waterfall.sx"
+};
+static const unsigned char router_sx[] = {
+#embed "router.sx"
+};
+static const unsigned char shop_sx[] = {
+#embed "shop.sx"
+};
+static const unsigned char signals_sx[] = {
+#embed "signals.sx"
+};
+static const unsigned char test_sx[] = {
+#embed "test.sx"
+};
+static const unsigned char url_sx[] = {
+#embed "url.sx"
+};
+
+#define FILE_ENTRY(path, name) {path, name, sizeof name}
+static const sx_prelude_entry files[] = {
+  FILE_ENTRY("compose.sx", compose_sx),
+  FILE_ENTRY("control.sx", control_sx),
+  FILE_ENTRY("core.sx", core_sx),
+  FILE_ENTRY("dream.sx", dream_sx),
+  FILE_ENTRY("execute.sx", execute_sx),
+  FILE_ENTRY("host.sx", host_sx),
+  FILE_ENTRY("html.sx", html_sx),
+  FILE_ENTRY("otel/baggage.sx", otel_baggage_sx),
+  FILE_ENTRY("otel/dashboard-parts.sx", otel_dashboard_parts_sx),
+  FILE_ENTRY("otel/dashboard-script.sx", otel_dashboard_script_sx),
+  FILE_ENTRY("otel/dashboard-style.sx", otel_dashboard_style_sx),
+  FILE_ENTRY("otel/dashboard.sx", otel_dashboard_sx),
+  FILE_ENTRY("otel/exporter.sx", otel_exporter_sx),
+  FILE_ENTRY("otel/flame.sx", otel_flame_sx),
+  FILE_ENTRY("otel/id.sx", otel_id_sx),
+  FILE_ENTRY("otel/instrument.sx", otel_instrument_sx),
+  FILE_ENTRY("otel/metrics.sx", otel_metrics_sx),
+  FILE_ENTRY("otel/otlp-metrics.sx", otel_otlp_metrics_sx),
+  FILE_ENTRY("otel/otlp.sx", otel_otlp_sx),
+  FILE_ENTRY("otel/propagation.sx", otel_propagation_sx),
+  FILE_ENTRY("otel/resource.sx", otel_resource_sx),
+  FILE_ENTRY("otel/sampler.sx", otel_sampler_sx),
+  FILE_ENTRY("otel/settings.sx", otel_settings_sx),
+  FILE_ENTRY("otel/span.sx", otel_span_sx),
+  FILE_ENTRY("otel/store.sx", otel_store_sx),
+  FILE_ENTRY("otel/stream.sx", otel_stream_sx),
+  FILE_ENTRY("otel/trace.sx", otel_trace_sx),
+  FILE_ENTRY("otel/waterfall.sx", otel_waterfall_sx),
+  FILE_ENTRY("router.sx", router_sx),
+  FILE_ENTRY("shop.sx", shop_sx),
+  FILE_ENTRY("signals.sx", signals_sx),
+  FILE_ENTRY("test.sx", test_sx),
+  FILE_ENTRY("url.sx", url_sx),
+};
+
+unsigned long sx_prelude_file_count(void) { return sizeof files / sizeof *files; }
+sx_prelude_entry sx_prelude_file(unsigned long index) { return files[index]; }
