@@ -26,7 +26,7 @@ extension Analyzer {
     case .or:
       if parts.count == 1 { return .constant(.nil) }
       return .or(try operands(parts, scope, tail: tail))
-    case .begin: return try body(parts[1...], scope, tail: tail)
+    case .begin: return parts.count == 1 ? .constant(.nil) : try sequence(parts[1...], scope, tail: tail)
     case .do: return try doForm(parts, span, scope, tail: tail)
     case .let, .letStar: return try letForm(parts, span, scope, tail: tail)
     case .letrec, .letrecStar: return try letrec(parts, span, scope, tail: tail)
@@ -227,6 +227,7 @@ extension Analyzer {
     let own = Local(name)
     let lambda = Lambda(name: name.text, span: span)
     lambda.selfLocal = own
+    lambda.isPrelude = scope.lambda.isPrelude
     let inner = Scope(scope, lambda)
     lambda.parameters = pairs.map { Local($0.name) }
     lambda.required = pairs.count

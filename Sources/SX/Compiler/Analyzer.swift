@@ -9,7 +9,13 @@ struct Analyzer {
   /// Called for every global that is referred to; `sx check` collects the undefined ones.
   var noteGlobal: ((Int, SourceSpan) -> Void)?
 
-  init(_ machine: Machine) { self.machine = machine }
+  /// Code of the prelude always means the true primitives, whatever a program makes of their names.
+  private let isPrelude: Bool
+
+  init(_ machine: Machine, isPrelude: Bool = false) {
+    self.machine = machine
+    self.isPrelude = isPrelude
+  }
 
   /// One part of a form and where it stands.
   struct Item {
@@ -22,6 +28,7 @@ struct Analyzer {
     noteRedefinitions(form)
     let lambda = Lambda(name: "top level", span: span)
     lambda.isTopLevel = true
+    lambda.isPrelude = isPrelude
     let scope = Scope(nil, lambda)
     lambda.body = try expression(Item(value: form, span: span), scope, tail: true)
     return lambda
@@ -89,6 +96,7 @@ struct Analyzer {
     case .loop: throw syntaxError("the loop `\(item.value.text)` can only be called here", item.span)
     case nil:
       let index = machine.globalIndex(item.value)
+      if isPrelude, let native = machine.original(index) { return .constant(native) }
       noteGlobal?(index, item.span)
       return .global(index, item.span)
     }
@@ -125,7 +133,7 @@ struct Analyzer {
           let expansion = try machine.expand(macro, item.value, parts.dropFirst().map(\.value), name: head.value.text, item.span)
           return try expression(Item(value: expansion, span: place(expansion, item.span)), scope, tail: tail)
         }
-        if let operation = machine.openCoded[head.value.bits], operation.takes(parts.count - 1), !redefined.contains(head.value.bits), machine.isOriginal(operation) {
+        if let operation = machine.openCoded[head.value.bits], operation.takes(parts.count - 1), isPrelude || !redefined.contains(head.value.bits) && machine.isOriginal(operation) {
           let arguments = try parts.dropFirst().map { try expression($0, scope, tail: false) }
           return fold(operation, arguments, item.span)
         }
@@ -149,16 +157,16 @@ struct Analyzer {
     return .call(.constant(machine.applyNative), [function, list], span)
   }
 
-  /// Sums of several operands become sums of two.
+  /// Sums and differences of one operand become those of two.
   private func fold(_ operation: OpenCoded, _ arguments: [Node], _ span: SourceSpan) -> Node {
     switch operation {
     case .add, .multiply:
       if arguments.count == 1 { return .primitive(operation, [arguments[0], .constant(.fix(operation == .add ? 0 : 1))], span) }
     case .subtract:
       if arguments.count == 1 { return .primitive(.subtract, [.constant(.fix(0)), arguments[0]], span) }
-    default: return .primitive(operation, arguments, span)
+    default: break
     }
-    return arguments.dropFirst().reduce(arguments[0]) { .primitive(operation, [$0, $1], span) }
+    return .primitive(operation, arguments, span)
   }
 
   // MARK: Bodies and functions
@@ -208,6 +216,7 @@ struct Analyzer {
   mutating func function(_ name: String, _ parameters: Item, _ forms: ArraySlice<Item>, _ span: SourceSpan, _ scope: Scope, own: Local? = nil) throws -> Lambda {
     let lambda = Lambda(name: name, span: span)
     lambda.selfLocal = own
+    lambda.isPrelude = isPrelude
     let inner = Scope(scope, lambda)
     var list: [Item] = []
     if parameters.value.isKind(.symbol) {             // (fn args body): all arguments as a list

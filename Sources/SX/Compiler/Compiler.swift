@@ -65,6 +65,9 @@ struct Compiler {
     }
   }
 
+  /// Does the operation have an instruction here and now?
+  private func isOpenCoded(_ operation: OpenCoded) -> Bool { lambda.isPrelude || machine.isOriginal(operation) }
+
   // MARK: Emission
 
   private mutating func temporary() -> Int {
@@ -358,7 +361,7 @@ struct Compiler {
     case .constant: return true
     case .local(let local): return !local.isAssigned
     case .primitive(let operation, let arguments, _):
-      guard !operation.isTest, machine.isOriginal(operation) else { return false }
+      guard !operation.isTest, isOpenCoded(operation) else { return false }
       return arguments.allSatisfy {
         switch $0 {
         case .constant: true
@@ -434,7 +437,7 @@ struct Compiler {
       let register = temporary()
       var ends: [Int] = [], tests: [Int] = []
       for part in nodes.dropLast() {
-        if case .primitive(let operation, _, _) = part, operation.isTest, machine.isOriginal(operation) {
+        if case .primitive(let operation, _, _) = part, operation.isTest, isOpenCoded(operation) {
           tests += try branch(part, jumpIf: !isAnd)
         } else {
           try expression(part, register)
@@ -475,7 +478,7 @@ struct Compiler {
     switch node {
     case .constant(let v):
       return v.isFalsy != jumpIf ? [emit(.jump)] : []
-    case .primitive(let operation, let arguments, let span) where operation.isTest && machine.isOriginal(operation):
+    case .primitive(let operation, let arguments, let span) where operation.isTest && isOpenCoded(operation):
       openCoded |= 1 << UInt64(operation.rawValue)
       let outer = self.span
       if !span.isNone { self.span = span }
@@ -535,7 +538,7 @@ struct Compiler {
   // MARK: Primitives
 
   private mutating func primitive(_ operation: OpenCoded, _ arguments: [Node], _ destination: Int) throws {
-    guard machine.isOriginal(operation) else {
+    guard isOpenCoded(operation) else {
       // Redefined since the function was analysed: an ordinary call.
       return try expression(.call(.global(machine.globalIndex(machine.symbol(operation.name)), span), arguments, span), destination)
     }
@@ -558,8 +561,9 @@ struct Compiler {
     case .decrement:
       emit(.addInteger, n: 3, a: destination, b: -1, c: try operand(arguments[0]))
       return
-    case .add, .subtract:
-      if let i = smallInteger(arguments[1]), i > Int(Int16.min) {
+    case .add, .subtract, .multiply:
+      if arguments.count > 2 { return try chain(operation, arguments, destination) }
+      if operation != .multiply, let i = smallInteger(arguments[1]), i > Int(Int16.min) {
         emit(.addInteger, n: operation == .add ? 0 : 1, a: destination, b: operation == .add ? i : -i, c: try operand(arguments[0]))
         return
       }
@@ -588,6 +592,19 @@ struct Compiler {
       case .get: .get
       default: .cons
       }
-    emit(op, a: destination, b: x, c: y)
+    emit(op, n: 2, a: destination, b: x, c: y)
+  }
+
+  /// `(+ a b c …)`, from left to right.
+  private mutating func chain(_ operation: OpenCoded, _ arguments: [Node], _ destination: Int) throws {
+    let register = destination == top - 1 ? destination : temporary()
+    try primitive(operation, Array(arguments[..<2]), register)
+    let op: Op = operation == .add ? .add : operation == .subtract ? .subtract : .multiply
+    for (i, argument) in arguments.enumerated().dropFirst(2) {
+      let save = top
+      emit(op, n: i + 1, a: register, b: register, c: try operand(argument))
+      top = save
+    }
+    if register != destination { emit(.move, a: destination, b: register) }
   }
 }

@@ -33,7 +33,7 @@ enum Op: UInt8 {
   case jumpIfGreaterInteger, jumpUnlessGreaterInteger, jumpIfGreaterOrEqualInteger, jumpUnlessGreaterOrEqualInteger
   case jumpIfEqualInteger, jumpUnlessEqualInteger
 
-  /// [a] ← [b] op [c].
+  /// [a] ← [b] op [c]. n: which argument of the expression [c] is, for messages.
   case add, subtract, multiply, mod
   /// [a] ← [c] + b (signed). n = 1: the source says minus -b, n = 2: `inc`, n = 3: `dec`.
   case addInteger

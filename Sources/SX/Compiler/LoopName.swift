@@ -66,16 +66,18 @@ enum CondStyle {
   /// `(cond test expression test expression …)`
   case flat
 
-  /// Scheme style when every clause is a list of two, as the contract says; and also when every clause is a list that begins with a list
-  /// or an `else`, so that clauses may have longer bodies.
+  /// Scheme style when every clause is a list of two; and also when every clause is a list that cannot be a call, or the last one is an
+  /// `else` clause, so that clauses may have longer bodies.
   static func of(_ clauses: [Value], _ machine: Machine) -> CondStyle {
     guard clauses.allSatisfy({ $0.isListCell && $0.length > 0 }) else { return .flat }
     if clauses.allSatisfy({ $0.length == 2 }) { return .scheme }
-    let plain = clauses.allSatisfy { clause in
+    let arrow = machine.symbol("=>")
+    func isPlain(_ clause: Value) -> Bool {
       let first = machine.heap.element(clause, 0)
-      return first.isListCell || isElse(first, machine)
+      return !first.isKind(.symbol) || isElse(first, machine) || clause.length == 3 && machine.heap.element(clause, 1) == arrow
     }
-    return plain ? .scheme : .flat
+    // An `(else …)` at the end is no call, so neither are the clauses before it.
+    return clauses.allSatisfy(isPlain) || clauses.last.map { machine.heap.element($0, 0) == machine.symbol("else") } ?? false ? .scheme : .flat
   }
 
   static func isElse(_ test: Value, _ machine: Machine) -> Bool {

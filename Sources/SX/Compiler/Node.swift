@@ -27,6 +27,8 @@ final class Lambda {
   var hasRest = false
   /// A form at top level, which runs once.
   var isTopLevel = false
+  /// Written in the prelude: its primitives are the true ones, and it is never compiled anew.
+  var isPrelude = false
   var body: Node = .constant(.nil)
   var captures: [Capture] = []
   var capturedLocals: [Local] = []

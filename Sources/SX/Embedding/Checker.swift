@@ -23,7 +23,7 @@ struct Checker {
     for (global, span) in mentioned where machine.globals[global] == .unbound && machine.pending[global] == nil && !defined.contains(global) {
       let name = machine.globalNames[global].text
       let known = machine.definedNames + defined.map { machine.globalNames[$0].text }
-      found.append(machine.diagnostic(SyntaxError(message: "Undefined symbol: \(name)", span: span, hint: Suggestion.near(name, globalNames: known))))
+      found.append(machine.diagnostic(SyntaxError(message: "Undefined symbol: \(name)" + (Suggestion.near(name, globalNames: known).map { ", " + $0 } ?? ""), span: span)))
     }
     return found.sorted { ($0.location?.line ?? 0, $0.location?.column ?? 0) < ($1.location?.line ?? 0, $1.location?.column ?? 0) }
   }

@@ -110,9 +110,9 @@ extension Machine {
     error("\(name): argument \(position): expected \(expected), got \(shown(got))")
   }
   /// For arithmetic: which of the two arguments is at fault.
-  func notANumber(_ name: String, _ a: Value, _ b: Value) -> Raise {
+  func notANumber(_ name: String, _ a: Value, _ b: Value, _ position: Int = 2) -> Raise {
     let first = !Arithmetic.isNumber(a)
-    return error("\(name): argument \(first ? 1 : 2): Expected number, got \(shown(first ? a : b))")
+    return error("\(name): argument \(first ? position - 1 : position): Expected number, got \(shown(first ? a : b))")
   }
   func notAFunction(_ f: Value) -> Raise {
     error("not a function: \(Printer.text(f, self).prefix(60))", hint: f.isString ? "a string stands in the place of a function; a keyword evaluates to a string" : nil)

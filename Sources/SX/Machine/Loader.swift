@@ -49,7 +49,7 @@ extension Machine {
     let roots = compileRoots.count
     compileRoots.append(form)
     defer { compileRoots.removeLast(compileRoots.count - roots) }
-    var analyzer = Analyzer(self)
+    var analyzer = Analyzer(self, isPrelude: sources.text(at: span.start)?.isPrelude ?? false)
     let lambda = try analyzer.topLevel(form, span)
     let code = try Compiler.compile(self, lambda)
     return heap.closure(Code.of(cell: code), captures: 0)

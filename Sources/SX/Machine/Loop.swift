@@ -168,7 +168,7 @@ extension Machine {
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) {
             base[ip.a] = d
           } else {
-            base[ip.a] = try arithmetic(.add, x, y)
+            base[ip.a] = try arithmetic(.add, x, y, Int(ip.n))
           }
         case .addInteger:
           let x = base[ip.c]
@@ -182,7 +182,7 @@ extension Machine {
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) {
             base[ip.a] = d
           } else {
-            base[ip.a] = try arithmetic(.subtract, x, y)
+            base[ip.a] = try arithmetic(.subtract, x, y, Int(ip.n))
           }
         case .multiply:
           let x = base[ip.b], y = base[ip.c]
@@ -192,7 +192,7 @@ extension Machine {
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
             base[ip.a] = d
           } else {
-            base[ip.a] = try arithmetic(.multiply, x, y)
+            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
           }
         case .mod:
           let x = base[ip.b], y = base[ip.c]

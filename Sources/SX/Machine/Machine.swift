@@ -20,6 +20,8 @@ final class Machine {
   private(set) var openCoded: [UInt64: OpenCoded] = [:]
   private var originals: [Bool] = Array(repeating: true, count: OpenCoded.allCases.count)
   private(set) var natives: [Native] = []
+  /// By index of the global; `unbound` where no primitive has the name.
+  private var originalNatives: [Value] = []
   private var staticSymbols: [UnsafeRawPointer: Value] = [:]
 
   // MARK: Programs
@@ -92,6 +94,7 @@ final class Machine {
       natives.append(native)
       globals[globalIndex(heap.symbol(native.name))] = heap.permanent(native)
     }
+    originalNatives = (0..<globalNames.count).map { globals[$0] }
     listNative = globals[globalIndex(symbol("list"))]
     concatNative = globals[globalIndex(symbol("concat"))]
     applyNative = globals[globalIndex(symbol("apply"))]
@@ -126,6 +129,9 @@ final class Machine {
     return index
   }
 
+  /// The primitive that a global was born with.
+  func original(_ index: Int) -> Value? { index < originalNatives.count && originalNatives[index] != .unbound ? originalNatives[index] : nil }
+
   func isOriginal(_ operation: OpenCoded) -> Bool { originals[Int(operation.rawValue)] }
 
   /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
@@ -147,7 +153,7 @@ final class Machine {
     }
     let bit = UInt64(1) << UInt64(operation.rawValue)
     var renewed: Set<ObjectIdentifier> = []
-    for code in codes where code.openCoded & bit != 0 {
+    for code in codes where code.openCoded & bit != 0 && !code.lambda.isPrelude {
       try Compiler.recompile(self, code)
       renewed.insert(ObjectIdentifier(code))
     }
@@ -174,7 +180,7 @@ final class Machine {
     let v = try globalValue(index)
     if v == .unbound {
       let name = globalNames[index].text
-      let object = ErrorObject(message: "Undefined symbol: \(name)", hint: Suggestion.near(name, globalNames: definedNames))
+      let object = ErrorObject(message: "Undefined symbol: \(name)" + (Suggestion.near(name, globalNames: definedNames).map { ", " + $0 } ?? ""))
       object.undefinedName = name
       throw Raise(condition: heap.allocate(object: object))
     }

@@ -1,10 +1,11 @@
 /// What the loop's fast paths leave over. Never inlined, so that the loop stays small.
 extension Machine {
-  @inline(never) func arithmetic(_ operation: Arithmetic.Operation, _ a: Value, _ b: Value) throws -> Value {
+  /// `position`: which argument of the source's expression `b` is.
+  @inline(never) func arithmetic(_ operation: Arithmetic.Operation, _ a: Value, _ b: Value, _ position: Int = 2) throws -> Value {
     if let result = Arithmetic.apply(operation, a, b, heap) { return result }
     let name = operation == .add ? "+" : operation == .subtract ? "-" : "*"
     if !isStrict, let x = coerced(a), let y = coerced(b), let result = Arithmetic.apply(operation, x, y, heap) { return result }
-    throw notANumber(name, a, b)
+    throw notANumber(name, a, b, position)
   }
   @inline(never) func addInteger(_ x: Value, _ ip: InstructionPointer) throws -> Value {
     if let result = Arithmetic.apply(.add, x, .fix(ip.integer), heap) { return result }

@@ -2,7 +2,7 @@ extension Machine {
   /// A key argument as the string that a dict wants.
   func key(_ v: Value, _ name: String, _ position: Int) throws -> Value {
     if v.isString { return v }
-    guard v.isText else { throw error("\(name): argument \(position): a dict key must be a string or keyword, got \(shown(v))") }
+    guard v.isKind(.keyword) else { throw error("\(name): argument \(position): a dict key must be a string or keyword, got \(shown(v))") }
     return keyString(v)
   }
   /// A fresh dict where nil stands for the empty one.

@@ -85,9 +85,7 @@ struct MarkupWriter: ~Copyable {
     if v.isListCell || v == .end { return try list(v, content) }
     if let raw = v.object(as: RawMarkup.self) { return out.append(raw.text.utf8) }
     if v.isFalsy { return }
-    guard v.isText || v.isBool || v.isCharacter || Arithmetic.isNumber(v) else {
-      throw machine.error("render-html: a \(machine.typeName(v)) has no place in markup", hint: v.isDict ? "attributes in a dict stand directly behind the tag" : "str makes text of it")
-    }
+    if v.isDict { throw machine.error("render-html: a dict is no content", hint: "attributes in a dict stand directly behind the tag") }
     try text(v.isText ? v : machine.displayString(v), content)
   }
 
@@ -187,9 +185,7 @@ struct MarkupWriter: ~Copyable {
   }
   private mutating func attributeText(_ v: Value, of name: Value) throws {
     if let raw = v.object(as: RawMarkup.self) { return out.append(raw.text.utf8) }
-    guard v.isText || v.isBool || v.isCharacter || Arithmetic.isNumber(v) else {
-      throw machine.error("render-html: attribute \(name.text) cannot be a \(machine.typeName(v))")
-    }
+    if v.isDict { throw machine.error("render-html: attribute \(name.text) cannot be a dict") }
     MarkupText.escape(v.isText ? v.utf8 : try machine.displayString(v).utf8, .attribute, to: &out)
   }
 }

@@ -8,22 +8,19 @@ import Darwin
 
 extension NativeTable {
   mutating func installNumbers() {
-    func folded(_ name: String, _ operation: Arithmetic.Operation, _ unit: Int) -> Native.Body {
+    func folded(_ operation: Arithmetic.Operation, _ unit: Int) -> Native.Body {
       { machine, args in
         var sum = Value.fix(unit)
-        for i in 0..<args.count {
-          if machine.isStrict, !Arithmetic.isNumber(args[i]) { throw machine.error("\(name): argument \(i + 1): Expected number, got \(machine.shown(args[i]))") }
-          sum = i == 0 && args.count > 1 ? args[0] : try machine.arithmetic(operation, sum, args[i])
-        }
+        for i in 0..<args.count { sum = try machine.arithmetic(operation, sum, args[i], i + 1) }
         return sum
       }
     }
-    add("+", rest("numbers"), doc: "The sum. Integers stay integers until 64 bits overflow; any float makes the sum a float.", example: "(+ 1 2 3) → 6", body: folded("+", .add, 0))
-    add("*", rest("numbers"), doc: "The product.", example: "(* 2 3 4) → 24", body: folded("*", .multiply, 1))
+    add("+", rest("numbers"), doc: "The sum. Integers stay integers until 64 bits overflow; any float makes the sum a float.", example: "(+ 1 2 3) → 6", body: folded(.add, 0))
+    add("*", rest("numbers"), doc: "The product.", example: "(* 2 3 4) → 24", body: folded(.multiply, 1))
     add("-", required("number"), rest("numbers"), doc: "The first number less all others; with one argument its negation.", example: "(- 10 3 2) → 5") { machine, args in
-      if args.count == 1 { return try machine.arithmetic(.subtract, .fix(0), args[0]) }
+      if args.count == 1 { return try machine.arithmetic(.subtract, .fix(0), args[0], 1) }
       var difference = args[0]
-      for i in 1..<args.count { difference = try machine.arithmetic(.subtract, difference, args[i]) }
+      for i in 1..<args.count { difference = try machine.arithmetic(.subtract, difference, args[i], i + 1) }
       return difference
     }
     add("/", required("number", .number), rest("numbers", .number), doc: "The quotient: exact where it divides evenly, else a float. Division by integer zero is an error.", example: "(/ 6 2) → 3") { machine, args in
@@ -33,6 +30,7 @@ extension NativeTable {
           let (quotient, remainder) = (x.dividedReportingOverflow(by: y), y == -1 ? 0 : x % y)
           return remainder == 0 && !quotient.overflow ? machine.heap.int(quotient.partialValue) : machine.heap.double(Double(x) / Double(y))
         }
+        if Arithmetic.integer(b) == 0 { throw machine.error("/: division by zero") }
         return machine.heap.double((Arithmetic.number(a) ?? .nan) / (Arithmetic.number(b) ?? .nan))
       }
       if args.count == 1 { return try divide(.fix(1), args[0]) }

@@ -1,16 +1,16 @@
 extension NativeTable {
   mutating func installStringBuffers() {
     add("make-string-buffer", doc: "An empty string buffer: text that grows at its end at amortised O(1).", example: "(string-buffer-length (make-string-buffer)) → 0") { m, _ in m.heap.allocate(object: StringBuffer()) }
-    add("string-buffer-append!", required("buffer", .object), rest("values"), doc: "Adds the display forms of the values. Answers the buffer.", example: "(string-buffer->string (string-buffer-append! (make-string-buffer) \"a\" 1)) → \"a1\"") { m, args in
+    add("string-buffer-append!", required("buffer"), rest("values"), doc: "Adds the display forms of the values. Answers the buffer.", example: "(string-buffer->string (string-buffer-append! (make-string-buffer) \"a\" 1)) → \"a1\"") { m, args in
       let buffer = try m.stringBuffer("string-buffer-append!", args)
       for i in 1..<max(1, args.count) { try buffer.append(args[i], m) }
       return args[0]
     }
-    add("string-buffer->string", required("buffer", .object), doc: "What is in the buffer now.", example: "(string-buffer->string (make-string-buffer)) → \"\"") { m, args in
+    add("string-buffer->string", required("buffer"), doc: "What is in the buffer now.", example: "(string-buffer->string (make-string-buffer)) → \"\"") { m, args in
       let buffer = try m.stringBuffer("string-buffer->string", args)
       return m.heap.string(buffer.text.bytes, buffer.text.count, scalars: buffer.scalars)
     }
-    add("string-buffer-length", required("buffer", .object), doc: "Number of Unicode scalars in the buffer. O(1).", example: "(string-buffer-length (string-buffer-append! (make-string-buffer) \"añb\")) → 3") { m, args in
+    add("string-buffer-length", required("buffer"), doc: "Number of Unicode scalars in the buffer. O(1).", example: "(string-buffer-length (string-buffer-append! (make-string-buffer) \"añb\")) → 3") { m, args in
       .fix(try m.stringBuffer("string-buffer-length", args).scalars)
     }
     add("string-buffer?", required("value"), doc: "Is it a string buffer?", example: "(string-buffer? (make-string-buffer)) → true") { _, args in .bool(args[0].object(as: StringBuffer.self) != nil) }

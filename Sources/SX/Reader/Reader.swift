@@ -203,7 +203,7 @@ struct Reader {
     }
     for i in stride(from: level.first, to: items.count, by: 2) {
       let key = items[i].value
-      guard key.isText else {
+      guard key.isString || key.isKind(.keyword) else {
         throw SyntaxError(message: "a dict key must be a keyword or a string", span: items[i].span)
       }
       heap.set(d, machine.keyString(key), items[i + 1].value)

@@ -45,7 +45,7 @@ enum Equality {
 
   /// The answer when it needs no look inside; nil for two lists or two dicts.
   @inline(__always) private static func shallow(_ a: Value, _ b: Value) -> Bool? {
-    if a.bits == b.bits { return !a.isFlo || !a.floValue.isNaN }
+    if a.bits == b.bits { return !(a.isKind(.double) && Double(bitPattern: a.cell[1]).isNaN) }
     if a.isFix && b.isFix { return false }
     return shallowSlow(a, b)
   }
@@ -64,7 +64,7 @@ enum Equality {
   static func eqv(_ a: Value, _ b: Value) -> Bool {
     if a.bits == b.bits { return true }
     if let x = Arithmetic.integer(a), let y = Arithmetic.integer(b) { return x == y }
-    if let x = Arithmetic.float(a), let y = Arithmetic.float(b) { return x == y }
+    if let x = Arithmetic.float(a), let y = Arithmetic.float(b) { return x.bitPattern == y.bitPattern }
     return a.isString && b.isString && a.length == 0 && b.length == 0
   }
 }

@@ -198,6 +198,7 @@ extension Heap {
 
   /// The list without its first `k` elements (0…count). O(k) for pairs, else O(1).
   func drop(_ list: Value, _ k: Int) -> Value {
+    let k0 = k
     var list = list, k = k
     while k > 0, list.isPair {
       list = list.tail
@@ -205,7 +206,7 @@ extension Heap {
     }
     let n = list.listCount
     if n - k <= 0 { return emptyList() }
-    if list.isPair { return list }
+    if list.isPair { return k0 == 0 ? pair(list.head, list.tail, length: n) : list }
     if list.isKind(.mutableList) { list.word(1).cell[0] |= .variantHeaderBit }
     return slice(list.word(1), (list.isKind(.slice) ? list.word(2).fixValue : 0) + k, n - k)
   }

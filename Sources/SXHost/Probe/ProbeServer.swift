@@ -34,22 +34,13 @@ final class ProbeServer: Sendable {
     self.path = path
     self.mailbox = mailbox
     do {
-      listener = try UnixSocket()
-      do {
-        try listener.bind(to: path)
-      } catch where error.code == EADDRINUSE {
-        try Self.removeStaleSocket(path)
-        try listener.bind(to: path)
-      }
-      // Between `bind` and `listen` nobody can connect: the mode is in force before the first client.
-      guard chmod(path, 0o600) == 0 else { throw SystemError("cannot protect \(path)") }
+      listener = try Self.open(path)
       guard let identity = FileIdentity(path) else { throw SystemError(path) }
       self.identity = identity
-      guard listen(listener.descriptor, 16) == 0 else { throw SystemError("cannot listen on \(path)") }
+      try NativeThread(stackSizes: [256 * 1024]) { [self] in acceptUntilClosed() }.detach()
     } catch let error as SystemError {
       throw HostError("probe: \(error)")
     }
-    try acceptInBackground()
   }
 
   /// Stops accepting and removes the socket, unless somebody else has put another one there.
@@ -75,6 +66,21 @@ final class ProbeServer: Sendable {
     }
   }
 
+  private static func open(_ path: String) throws -> UnixSocket {
+    let socket = try UnixSocket()
+    do {
+      try socket.bind(to: path)
+    } catch {
+      guard error.code == EADDRINUSE else { throw error }
+      try removeStaleSocket(path)
+      try socket.bind(to: path)
+    }
+    // Between `bind` and `listen` nobody can connect: the mode is in force before the first client.
+    guard chmod(path, 0o600) == 0 else { throw SystemError("cannot protect \(path)") }
+    guard listen(socket.descriptor, 16) == 0 else { throw SystemError("cannot listen on \(path)") }
+    return socket
+  }
+
   /// A socket that nobody answers is what a killed server leaves behind.
   private static func removeStaleSocket(_ path: String) throws {
     guard FileIdentity(path)?.isSocket == true else { throw HostError("probe: \(path) exists and is not a socket") }
@@ -89,14 +95,6 @@ final class ProbeServer: Sendable {
   }
 
   // MARK: Connections
-
-  private func acceptInBackground() throws {
-    do {
-      try NativeThread(stackSizes: [256 * 1024]) { self.acceptUntilClosed() }.detach()
-    } catch {
-      throw HostError("probe: \(error)")
-    }
-  }
 
   private func acceptUntilClosed() {
     while true {
