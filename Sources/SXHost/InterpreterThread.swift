@@ -91,6 +91,15 @@ public final class InterpreterThread: Sendable {
     return result.take()
   }
 
+  /// Runs `body` with 0 …< `count`, each on a thread with a big stack, and waits for all of them.
+  ///
+  /// - Throws: `HostError` when the system refuses a thread; what has started by then is waited for.
+  public static func runConcurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
+    var threads: [NativeThread] = []
+    defer { for thread in threads { thread.join() } }
+    for index in 0..<count { threads.append(try start { body(index) }) }
+  }
+
   private static func start(_ body: @escaping @Sendable () -> Void) throws -> NativeThread {
     do {
       return try NativeThread(stackSizes: stackSizes, body)

@@ -32,7 +32,7 @@ struct OperationCall {
     return arguments[index]
   }
 
-  func datum(_ index: Int) throws(OperationFailure) -> Datum {
+  private func datum(_ index: Int) throws(OperationFailure) -> Datum {
     guard arguments.indices.contains(index) else { return .null }
     do {
       return try arguments[index].datum()
@@ -41,13 +41,15 @@ struct OperationCall {
     }
   }
 
+  func isNil(_ index: Int) -> Bool { !arguments.indices.contains(index) || arguments[index].isNil }
+
   func string(_ index: Int) throws(OperationFailure) -> String {
-    guard let string = try datum(index).string else { throw mismatch(index, "a string") }
+    guard arguments.indices.contains(index), let string = arguments[index].string else { throw mismatch(index, "a string") }
     return string
   }
 
   func integer(_ index: Int) throws(OperationFailure) -> Int {
-    guard let integer = try datum(index).integer else { throw mismatch(index, "an integer") }
+    guard arguments.indices.contains(index), let integer = arguments[index].integer else { throw mismatch(index, "an integer") }
     return integer
   }
 
@@ -58,8 +60,8 @@ struct OperationCall {
 
   /// nil counts as the empty dictionary.
   func dictionary(_ index: Int) throws(OperationFailure) -> DatumDictionary {
+    if isNil(index) { return [:] }
     let datum = try datum(index)
-    if datum.isNull { return [:] }
     guard let dictionary = datum.dict else { throw mismatch(index, "a dict") }
     return dictionary
   }

@@ -42,8 +42,8 @@ public final class SystemHost: Host {
   public let mailbox = Mailbox()
   /// Called on the interpreter's thread when a server accepts connections.
   public var onListening: ((ListeningAddress) -> Void)?
-  /// Called on the interpreter's thread before `(exit)` ends the process.
-  public var onExit: (() -> Void)?
+  /// Called on the interpreter's thread instead of ending the process for `(exit)`.
+  public var onExit: ((Int32) -> Void)?
 
   let configuration: Configuration
   private let output: BufferedOutput
@@ -125,11 +125,14 @@ public final class SystemHost: Host {
   public var processIdentifier: Int { Int(getpid()) }
 
   public func exit(_ code: Int32) {
-    onExit?()
+    if let onExit { return onExit(code) }
     close()
-    // Not `exit`: event loops and other threads may still run, and destructors of globals would pull the ground from under them.
-    _exit(code)
+    Self.endProcess(code)
   }
+
+  /// Ends the process without running exit handlers: event loops and other threads may still run, and destructors of globals would
+  /// pull the ground from under them.
+  public static func endProcess(_ code: Int32) -> Never { _exit(code) }
 
   /// Flushes the output and removes the probe's socket.
   public func close() {

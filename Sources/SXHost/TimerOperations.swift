@@ -49,7 +49,7 @@ extension SystemHost {
     // Edge-triggered: a notification that nobody waits for is lost. A timeout of nil waits for ever.
     "wait": { (host, call) throws(OperationFailure) in
       let name = try call.string(0)
-      let milliseconds = try call.datum(1).isNull ? Double.infinity : call.number(1)
+      let milliseconds = call.isNil(1) ? Double.infinity : try call.number(1)
       let key = host.waiters.reserveKey()
       let timer: TimerQueue.ID? =
         milliseconds == .infinity

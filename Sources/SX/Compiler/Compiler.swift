@@ -17,6 +17,8 @@ struct Compiler {
   private var openCoded: UInt64 = 0
   /// No instruction before this one may be merged with a later one: a jump lands here.
   private var label = 0
+  /// Variables of loops that only walk along a list.
+  private var cursors: Set<ObjectIdentifier> = []
 
   private init(_ machine: Machine, _ lambda: Lambda) {
     self.machine = machine
@@ -214,7 +216,7 @@ struct Compiler {
       try closure(function, own.slot)
       try expression(body, destination)
     case .loop(let loop, let starts, let body):
-      try enter(loop, starts)
+      try enter(loop, starts, body)
       try expression(body, destination)
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
     case .lambda(let function): try closure(function, destination)
@@ -323,12 +325,13 @@ struct Compiler {
 
   // MARK: Loops
 
-  private mutating func enter(_ loop: Loop, _ starts: [Node]) throws {
+  private mutating func enter(_ loop: Loop, _ starts: [Node], _ body: Node) throws {
     for (variable, start) in zip(loop.variables, starts) {
       let slot = temporary()
       try expression(start, slot)
       variable.slot = slot
     }
+    for (i, variable) in loop.variables.enumerated() where Cursor.walks(variable, at: i, in: loop, body) { cursors.insert(ObjectIdentifier(variable)) }
     loop.start = instructions.count
     label = instructions.count
     // A fresh box for every turn: closures of different turns hold different variables.
@@ -342,7 +345,12 @@ struct Compiler {
     let mayWriteInPlace = !loop.variables.contains { $0.isAssigned }
     for (i, (variable, argument)) in zip(loop.variables, arguments).enumerated() {
       if case .local(let local) = argument, local === variable, !local.isAssigned { continue }
-      if mayWriteInPlace, isSimple(argument), !arguments[(i + 1)...].contains(where: { !isSimple($0) || uses($0, variable) }) {
+      if case .primitive(.rest, let list, let span) = argument, case .local(let walked)? = list.first, walked === variable, isOpenCoded(.rest),
+        cursors.contains(ObjectIdentifier(variable)), mayWriteInPlace, !arguments[(i + 1)...].contains(where: { !isSimple($0) || uses($0, variable) })
+      {
+        openCoded |= 1 << UInt64(OpenCoded.rest.rawValue)
+        at(span) { $0.emit(.rest, n: 1, a: variable.slot, b: variable.slot) }
+      } else if mayWriteInPlace, isSimple(argument), !arguments[(i + 1)...].contains(where: { !isSimple($0) || uses($0, variable) }) {
         try expression(argument, variable.slot)
       } else {
         let register = temporary()
@@ -427,7 +435,7 @@ struct Compiler {
       try closure(function, own.slot)
       try tail(body)
     case .loop(let loop, let starts, let body):
-      try enter(loop, starts)
+      try enter(loop, starts, body)
       try tail(body)
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
     case .call(let function, let arguments, let span): try callSequence(function, arguments, temporary(), span, tail: true)

@@ -37,7 +37,7 @@ enum Op: UInt8 {
   case add, subtract, multiply, mod
   /// [a] ← [c] + b (signed). n = 1: the source says minus -b, n = 2: `inc`, n = 3: `dec`.
   case addInteger
-  /// [a] ← [b] op [c], op [b].
+  /// [a] ← [b] op [c], op [b]. `rest` with n = 1: nobody but a walking loop will see the result.
   case cons, get, first, rest
 
   /// Call [a] with the n arguments [a+1]…; the result goes to [a]. `Global`: the function is global b | c << 16.

@@ -114,6 +114,12 @@ public final class Interpreter {
   /// All global names, the prelude's included, in no particular order. O(n).
   public var globalNames: [String] { machine.definedNames }
 
+  /// Gives a global a value, whether it exists or not.
+  public func setGlobal(_ name: String, to value: Handle) {
+    // Throws only when functions must be compiled again that were compiled before.
+    try? machine.setGlobal(machine.globalIndex(machine.heap.symbol(name)), value.value)
+  }
+
   /// Copies data into the interpreter.
   public func makeHandle(_ datum: Datum) -> Handle { Handle(self, machine.value(datum)) }
 

@@ -3,6 +3,7 @@ enum Suggestion {
   /// `did you mean …?` for the nearest of the names, when one is near.
   static func near(_ name: String, globalNames: [String]) -> String? {
     let wanted = Array(name.utf8)
+    guard wanted.count > 2 else { return nil }
     let most = max(1, min(3, wanted.count / 3))
     var best: (name: String, distance: Int)?
     for candidate in globalNames where abs(candidate.utf8.count - wanted.count) <= most && !candidate.contains("/-") {

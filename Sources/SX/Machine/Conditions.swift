@@ -40,6 +40,7 @@ extension Machine {
     state.pointee.winders = record.word(HandlerRecord.winders)
     state.pointee.bindings = record.word(HandlerRecord.bindings)
     state.pointee.base[frame & 0xFFFF] = condition
+    stackReserve = 0
   }
 
   // MARK: Raising
@@ -49,14 +50,15 @@ extension Machine {
     if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil { error.stackTrace = captureTrace() }
     let record = state.pointee.handlers
     guard !record.isNil else { return try uncaught(raise) }
+    let isGuard = record.word(HandlerRecord.clauses).isNil
+    if isGuard, record.word(HandlerRecord.winders) == state.pointee.winders { return transfer(to: record, raise.condition) }
     var slot = slot
     if slot + 8 > state.pointee.stackEnd {
       let offset = slot - current.stack
       try growStack(to: offset + 8)
       slot = current.stack + offset
     }
-    if record.word(HandlerRecord.clauses).isNil {
-      if record.word(HandlerRecord.winders) == state.pointee.winders { return transfer(to: record, raise.condition) }
+    if isGuard {
       slot[1] = record
       slot[2] = raise.condition
       try enter(try boundGlobal(globalIndex(symbol("control/-leave"))), slot, 2)

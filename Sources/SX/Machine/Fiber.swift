@@ -104,9 +104,10 @@ final class Fiber: HeapObject {
 
   /// Makes room for `slots` in all, moving both stacks. Answers how far they moved; nil when the depth limit is reached.
   func reserve(_ slots: Int, fp: FramePointer, limit: Int) -> (values: Int, frames: Int)? {
-    guard slots <= min(limit, Fiber.mostCapacity) else { return nil }
+    guard slots <= limit else { return nil }
     var bigger = capacity
     while bigger < slots { bigger *= 2 }
+    bigger = min(bigger, limit)
     return relocate(to: bigger, used: capacity, frameCount: fp - frames)
   }
 

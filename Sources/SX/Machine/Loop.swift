@@ -213,7 +213,7 @@ extension Machine {
           let x = base[ip.b]
           if x.isPair {
             let t = x.word(2)
-            base[ip.a] = t.isPair ? t : heap.rest(x)
+            base[ip.a] = !t.isPair ? heap.rest(x) : ip.n != 0 ? t : heap.copyPair(t)
           } else {
             base[ip.a] = try restSlow(x)
           }

@@ -48,9 +48,12 @@ final class Machine {
 
   var isStrict = true
   var stackLimit = Fiber.mostCapacity
+  /// Room beyond the limit, granted to the handlers of a stack overflow until control has gone to a guard.
+  var stackReserve = 0
   /// Safepoints per time slice.
   static let slice = 50_000
   let cancellation = Cancellation()
+  var random = RandomPool()
   var gensymCount = 0
   var lastNow = 0
 

@@ -144,7 +144,8 @@ extension Machine {
 
   /// Room for `slots` in all on the value stack of the running fiber.
   @inline(never) func growStack(to slots: Int) throws {
-    guard let moved = current.reserve(slots + 16, fp: state.pointee.fp, limit: stackLimit) else {
+    guard let moved = current.reserve(slots + 16, fp: state.pointee.fp, limit: stackLimit + stackReserve) else {
+      stackReserve = 1 << 16
       throw error("stack overflow: the recursion is deeper than the limit of \(stackLimit) stack slots")
     }
     relocate(moved)

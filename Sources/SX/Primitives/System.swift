@@ -1,7 +1,28 @@
+/// Random bytes of the operating system, drawn many at a time, because every call for them is a system call.
+struct RandomPool {
+  private var bytes: [UInt8] = []
+  private var left = 0
+  private static let size = 4096
+
+  mutating func fill(_ out: UnsafeMutableRawBufferPointer, _ host: any Host) {
+    guard out.count <= RandomPool.size / 4 else { return host.randomBytes(out) }
+    if left < out.count {
+      if bytes.isEmpty { bytes = Array(repeating: 0, count: RandomPool.size) }
+      bytes.withUnsafeMutableBytes { host.randomBytes($0) }
+      left = RandomPool.size
+    }
+    left -= out.count
+    for i in 0..<out.count {
+      out[i] = bytes[left + i]
+      bytes[left + i] = 0
+    }
+  }
+}
+
 extension Machine {
   func randomWord() -> UInt64 {
     var word: UInt64 = 0
-    withUnsafeMutableBytes(of: &word) { host.randomBytes($0) }
+    withUnsafeMutableBytes(of: &word) { random.fill($0, host) }
     return word
   }
 }
@@ -34,13 +55,17 @@ extension NativeTable {
       let out = text.bytes
       let digits: StaticString = "0123456789abcdef"
       withUnsafeTemporaryAllocation(byteCount: max(n, 1), alignment: 1) { raw in
-        m.host.randomBytes(UnsafeMutableRawBufferPointer(rebasing: raw[0..<n]))
+        m.random.fill(UnsafeMutableRawBufferPointer(rebasing: raw[0..<n]), m.host)
         for i in 0..<n {
           out[2 * i] = digits.utf8Start[Int(raw[i] >> 4)]
           out[2 * i + 1] = digits.utf8Start[Int(raw[i] & 15)]
         }
       }
       return text
+    }
+    add("hex-digits?", required("text"), required("count", .integer), doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in
+      guard args[0].isString, args[0].byteCount == args.integer(1) else { return .false }
+      return .bool(args[0].utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x66 })
     }
     add("env", required("name", .string), doc: "A variable of the environment, or nil.") { m, args in m.host.environment(args[0].text).map { m.heap.string($0) } ?? .nil }
     add("command-line", doc: "The arguments of the program, as a list.") { m, _ in m.heap.list(m.host.arguments.map { m.heap.string($0) }) }

@@ -1,0 +1,32 @@
+import ArgumentParser
+import SX
+import SXHost
+
+/// `sx check`
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Read and compile files without running them.",
+    discussion: "Reports unbalanced brackets, undefined symbols and calls of known functions with a wrong number of arguments.")
+
+  @Argument(help: ArgumentHelp("Source files.", valueName: "file"))
+  var files: [String]
+
+  func run() {
+    Program.run { [files] _, host in
+      var found = 0
+      for file in files {
+        do {
+          // One interpreter per file: what one file defines is not there in another.
+          for diagnostic in Interpreter(host: host).check(try Files.contents(of: file), file: file) {
+            Program.show(diagnostic, on: host)
+            found += 1
+          }
+        } catch {
+          Program.show(error, on: host)
+          found += 1
+        }
+      }
+      if found > 0 { throw HostError(found == 1 ? "1 problem" : "\(found) problems") }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import SX
+import SXHost
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// What all subcommands share: an interpreter on a thread with a big stack, and one way to end.
+enum Program {
+  /// Runs `body` with a fresh interpreter and ends the process: with 0, or with 1 after showing the error that it threw.
+  static func run(arguments: [String] = [], stopsServersOnSignals: Bool = false, _ body: @escaping @Sendable (Interpreter, SystemHost) throws -> Void) -> Never {
+    let configuration = SystemHost.Configuration(arguments: arguments, stopsServersOnSignals: stopsServersOnSignals)
+    var status: Int32 = 1
+    do {
+      status = try InterpreterThread.run(configuration) { interpreter, host in
+        do {
+          try body(interpreter, host)
+          return 0
+        } catch {
+          show(error, on: host)
+          return 1
+        }
+      }
+    } catch {
+      complain(describe(error))
+    }
+    SystemHost.endProcess(status)
+  }
+
+  /// Shows an error as the user should see it.
+  static func show(_ error: any Error, on host: SystemHost) {
+    host.write(describe(error) + "\n", to: .standardError)
+  }
+
+  static func describe(_ error: any Error) -> String {
+    switch error {
+    case let diagnostic as Diagnostic: diagnostic.rendered(color: colorsErrors)
+    case let failure as HostError: "sx: \(failure.message)"
+    default: "sx: \(error)"
+    }
+  }
+
+  /// Writes a line to standard error, where there is no interpreter whose output would have to come first.
+  static func complain(_ message: String) {
+    fputs(message + "\n", stderr)
+  }
+
+  /// See https://no-color.org.
+  static let colorsErrors: Bool = {
+    guard isatty(STDERR_FILENO) == 1 else { return false }
+    if let wish = getenv("NO_COLOR"), wish.pointee != 0 { return false }
+    return getenv("TERM").map { strcmp($0, "dumb") != 0 } ?? false
+  }()
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import SX
+import SXHost
+
+/// `sx run`
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a program.",
+    discussion: "(command-line) gives the file and the arguments. When OTEL_EXPORTER_OTLP_ENDPOINT is set, spans are exported.")
+
+  @Argument(help: ArgumentHelp("The program; - reads it from standard input.", valueName: "file"))
+  var file: String
+
+  @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("Arguments for the program.", valueName: "arg"))
+  var arguments: [String] = []
+
+  func run() {
+    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true) { [file] interpreter, host in
+      let isStandardInput = file == "-"
+      let bytes = isStandardInput ? try Files.standardInput() : try Files.contents(of: file)
+      try Telemetry.exporting(interpreter, host) {
+        try interpreter.evaluate(bytes: bytes, file: isStandardInput ? "<stdin>" : file)
+      }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import SX
+import SXHost
+
+/// `sx serve`
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Serve a web application.",
+    discussion: """
+      The file defines `app`, made with host/make-app. Without a file, a small shop is served.
+      SIGINT and SIGTERM stop the server gracefully: requests in flight finish, and spans are flushed; a second one stops it at once.
+      """)
+
+  @Argument(help: ArgumentHelp("The application.", valueName: "file"))
+  var file: String?
+
+  @Option(help: "The address to listen on.")
+  var host = "127.0.0.1"
+
+  @Option(help: "The port to listen on; 0 takes a free one.")
+  var port = 8080
+
+  @Option(help: ArgumentHelp("Open a Unix socket for `sx eval --connect` here, for this user only.", valueName: "path"))
+  var probe: String?
+
+  func validate() throws {
+    guard (0...65535).contains(port) else { throw ValidationError("The port must be from 0 to 65535.") }
+  }
+
+  func run() {
+    Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true) { [file, host, port, probe] interpreter, outside in
+      if let file {
+        try interpreter.evaluate(bytes: Files.contents(of: file), file: file)
+        guard try interpreter.evaluate("(global-value \"app\")").isFunction else {
+          throw HostError("\(file) does not define app, the application to serve")
+        }
+      }
+      let application = file == nil ? "shop/app" : "app"
+      if let probe { try outside.openProbe(at: probe) }
+      outside.onListening = { [unowned outside] address in
+        outside.write(greeting(address, probe: probe, isShop: file == nil), to: .standardOutput)
+        outside.flush()
+      }
+      do {
+        try Telemetry.exporting(interpreter, outside) {
+          try interpreter.evaluate("(host/serve \(application) \(port) \(quoted(host)))", file: Self.caller)
+        }
+      } catch let diagnostic as Diagnostic where diagnostic.location?.file == Self.caller {
+        // The place is our own line of SX, which tells the user nothing.
+        throw HostError(diagnostic.message)
+      }
+    }
+  }
+
+  private static let caller = "<serve>"
+}
+
+/// A text as a string literal of SX.
+private func quoted(_ text: String) -> String {
+  "\"" + text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
+}
+
+private func greeting(_ address: ListeningAddress, probe: String?, isShop: Bool) -> String {
+  var lines = ["\(isShop ? "The shop" : "The application") is open:  \(address.url)/", "Its traces, live:  \(address.url)/otel"]
+  if let probe { lines.append("Its probe:  \(probe)") }
+  lines += ["", "Try:"]
+  let suggestions =
+    isShop
+    ? [
+      ("curl '\(address.url)/api/products/cup/price?currency=jpy'", "one trace through two requests"),
+      ("curl -i \(address.url)/boom", "an error, with its stack in the trace"),
+    ]
+    : [
+      ("curl -i \(address.url)/health", "a first trace"),
+      ("curl \(address.url)/otel/metrics", "the numbers of each route"),
+    ]
+  let asking = probe.map { ("sx eval --connect \($0) '(otel/recent)'", "the spans inside the running server") }
+  for (command, comment) in suggestions + [asking ?? ("curl \(address.url)/otel/traces.json", "the recent traces as data")] {
+    lines.append("  \(command)   # \(comment)")
+  }
+  return lines.joined(separator: "\n") + "\n"
+}
