@@ -61,8 +61,14 @@ static const unsigned char otel_otlp_metrics_sx[] = {
 static const unsigned char otel_otlp_sx[] = {
 #embed "otel/otlp.sx"
 };
+static const unsigned char otel_prometheus_sx[] = {
+#embed "otel/prometheus.sx"
+};
 static const unsigned char otel_propagation_sx[] = {
 #embed "otel/propagation.sx"
+};
+static const unsigned char otel_receiver_sx[] = {
+#embed "otel/receiver.sx"
 };
 static const unsigned char otel_resource_sx[] = {
 #embed "otel/resource.sx"
@@ -125,7 +131,9 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/metrics.sx", otel_metrics_sx),
   FILE_ENTRY("otel/otlp-metrics.sx", otel_otlp_metrics_sx),
   FILE_ENTRY("otel/otlp.sx", otel_otlp_sx),
+  FILE_ENTRY("otel/prometheus.sx", otel_prometheus_sx),
   FILE_ENTRY("otel/propagation.sx", otel_propagation_sx),
+  FILE_ENTRY("otel/receiver.sx", otel_receiver_sx),
   FILE_ENTRY("otel/resource.sx", otel_resource_sx),
   FILE_ENTRY("otel/sampler.sx", otel_sampler_sx),
   FILE_ENTRY("otel/settings.sx", otel_settings_sx),

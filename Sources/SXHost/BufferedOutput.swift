@@ -29,7 +29,7 @@ final class BufferedOutput {
 
   func flush() {
     guard let descriptor, !pending.isEmpty else { return }
-    pending.withUnsafeBytes { writeFully($0, to: descriptor) }
+    pending.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
     pending.removeAll(keepingCapacity: true)
   }
 
@@ -40,20 +40,23 @@ final class BufferedOutput {
   }
 }
 
-/// Writes all bytes, waiting while the descriptor cannot take any. Gives up silently when nobody can read them anymore.
-func writeFully(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    let written = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-    if written > 0 {
-      rest = rest.dropFirst(written)
-    } else if written < 0, errno == EINTR {
-      continue
-    } else if written < 0, errno == EAGAIN {
-      var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-      poll(&ready, 1, -1)
-    } else {
-      return
+/// Output without a buffer.
+public enum Descriptor {
+  /// Writes all bytes, waiting while the descriptor cannot take any. Gives up silently when nobody can read them anymore.
+  public static func writeFully(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let written = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+      if written > 0 {
+        rest = rest.dropFirst(written)
+      } else if written < 0, errno == EINTR {
+        continue
+      } else if written < 0, errno == EAGAIN {
+        var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&ready, 1, -1)
+      } else {
+        return
+      }
     }
   }
 }

@@ -71,7 +71,7 @@ public final class SystemHost: Host {
     } else {
       // What was printed before the error message must stand before it.
       output.flush()
-      writeFully(bytes, to: STDERR_FILENO)
+      Descriptor.writeFully(bytes, to: STDERR_FILENO)
     }
   }
 
@@ -159,22 +159,33 @@ public final class SystemHost: Host {
   public func waitForEvents(_ interpreter: Interpreter) -> Bool {
     flush()
     while true {
-      var ran = false
-      let now = TimerQueue.now
-      while let action = timers.popDue(at: now) {
-        action()
-        ran = true
-      }
-      let (jobs, mayReceive) = mailbox.take()
-      for job in jobs {
-        job(interpreter, self)
-        ran = true
-      }
+      let (ran, mayReceive) = runArrived(interpreter)
       if ran { return true }
       let deadline = timers.soonest()
       if deadline == nil && !mayReceive { return false }
       mailbox.wait(until: deadline)
     }
+  }
+
+  /// Runs what has arrived and the fibers that it woke, without blocking.
+  public func runPosted(_ interpreter: Interpreter) {
+    while runArrived(interpreter).ran { interpreter.runReady() }
+    flush()
+  }
+
+  private func runArrived(_ interpreter: Interpreter) -> (ran: Bool, mayReceive: Bool) {
+    var ran = false
+    let now = TimerQueue.now
+    while let action = timers.popDue(at: now) {
+      action()
+      ran = true
+    }
+    let (jobs, mayReceive) = mailbox.take()
+    for job in jobs {
+      job(interpreter, self)
+      ran = true
+    }
+    return (ran, mayReceive)
   }
 
   // MARK: Probe

@@ -5,6 +5,7 @@ import SXHost
 /// `sx check`
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "check",
     abstract: "Read and compile files without running them.",
     discussion: "Reports unbalanced brackets, undefined symbols and calls of known functions with a wrong number of arguments.")
 

@@ -5,6 +5,7 @@ import SXHost
 /// `sx eval`
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "eval",
     abstract: "Evaluate an expression and print its value.",
     discussion: "All forms are evaluated; the value of the last one is printed as the printer writes it.")
 
@@ -39,7 +40,7 @@ struct Eval: ParsableCommand {
       let text = source == "-" ? String(decoding: try Files.standardInput(), as: UTF8.self) : source
       switch try ProbeClient(path: path).evaluate(text) {
       case .value(let value):
-        print(value)
+        Program.say(value)
         SystemHost.endProcess(0)
       case .failure(let diagnostic):
         Program.complain(diagnostic)

@@ -45,8 +45,14 @@ enum Program {
   }
 
   /// Writes a line to standard error, where there is no interpreter whose output would have to come first.
-  static func complain(_ message: String) {
-    fputs(message + "\n", stderr)
+  static func complain(_ message: String) { write(message, to: STDERR_FILENO) }
+
+  /// The same for standard output.
+  static func say(_ message: String) { write(message, to: STDOUT_FILENO) }
+
+  private static func write(_ message: String, to descriptor: Int32) {
+    let line = Array((message + "\n").utf8)
+    line.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
   }
 
   /// See https://no-color.org.

@@ -5,6 +5,7 @@ import SXHost
 /// `sx run`
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "run",
     abstract: "Run a program.",
     discussion: "(command-line) gives the file and the arguments. When OTEL_EXPORTER_OTLP_ENDPOINT is set, spans are exported.")
 

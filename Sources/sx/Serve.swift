@@ -5,6 +5,7 @@ import SXHost
 /// `sx serve`
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "serve",
     abstract: "Serve a web application.",
     discussion: """
       The file defines `app`, made with host/make-app. Without a file, a small shop is served.

@@ -5,6 +5,7 @@ import SXHost
 /// `sx test`
 struct Test: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "test",
     abstract: "Run test suites.",
     discussion: """
       Without an argument, every suite of conformance/manifest.sx runs. Suites run side by side, each in an interpreter of its own.

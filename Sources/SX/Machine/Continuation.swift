@@ -11,6 +11,8 @@ final class Continuation: HeapObject {
   init(_ fiber: Fiber, _ state: MachineState, slot: Registers) {
     let n = slot - fiber.stack
     values = Array(UnsafeBufferPointer(start: fiber.stack, count: n))
+    // From here on two places may go on from this turn of a walking loop, see `Machine.advance`.
+    for v in values where v.isKind(.slice) { v.cell[0] &= ~UInt64.variantHeaderBit }
     let stack = fiber.stack
     frames = UnsafeBufferPointer(start: fiber.frames, count: state.fp - fiber.frames).map { ($0.pc, $0.base - stack) }
     pc = state.pc

@@ -215,7 +215,7 @@ extension Machine {
             let t = x.word(2)
             base[ip.a] = !t.isPair ? heap.rest(x) : ip.n != 0 ? t : heap.copyPair(t)
           } else {
-            base[ip.a] = try restSlow(x)
+            base[ip.a] = ip.n != 0 ? try advance(x) : try restSlow(x)
           }
         case .get:
           let d = base[ip.b], k = base[ip.c]

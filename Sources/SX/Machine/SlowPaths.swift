@@ -64,12 +64,30 @@ extension Machine {
   }
   @inline(never) func firstSlow(_ v: Value) throws -> Value {
     if v.isNil { return .nil }
+    if v.isKind(.slice), v.length > 0 { return v.run.pointee }
     guard v.isListCell else { throw wrongType("first", 1, "list", v) }
     return v.length == 0 ? .nil : heap.element(v, 0)
   }
   @inline(never) func restSlow(_ v: Value) throws -> Value {
     guard v.isListOrNil else { throw wrongType("rest", 1, "list", v) }
     return heap.rest(v)
+  }
+  /// `rest` for the variable of a walking loop. Along an array the loop keeps one slice of its own and moves it on in place;
+  /// header byte 2 marks it. A captured continuation takes the mark away, because it may come back to an earlier turn.
+  @inline(never) func advance(_ v: Value) throws -> Value {
+    guard v.isKind(.slice), v.length > 1 else {
+      let rest = try restSlow(v)
+      if rest.isKind(.slice) { rest.cell[0] |= .variantHeaderBit }
+      return rest
+    }
+    if v.header & .variantHeaderBit == 0 {
+      let own = heap.rest(v)
+      own.cell[0] |= .variantHeaderBit
+      return own
+    }
+    v.cell[0] &-= 1 &<< 32
+    v.cell[2] &+= 2
+    return v
   }
   @inline(never) func consSlow(_ head: Value, _ tail: Value) throws -> Value {
     guard tail.isListOrNil else { throw wrongType("cons", 2, "list", tail) }

@@ -72,7 +72,9 @@ final class HTTPListener: Sendable {
     let options = options
     let application = Application(
       responder: Responder(listener: self),
-      server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: options.idleTimeout)),
+      server: .http1(
+        configuration: HTTP1Channel.Configuration(
+          additionalChannelHandlers: [ExpectContinue(bodyLimit: options.bodyLimit)], idleTimeout: options.idleTimeout)),
       configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port), serverName: "sx"),
       onServerRunning: { channel in
         let address = channel.localAddress

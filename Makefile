@@ -1,0 +1,56 @@
+# make run    builds and starts the server with its small shop
+# make test   Swift tests, conformance suites, system tests
+# Both install what is missing on a Debian machine, and need Swift 6.3 or newer.
+
+SX_PORT ?= 8080
+SX_PROBE ?= /tmp/sx.probe
+PYTHON := .build/python/bin/python
+
+.PHONY: run build test test-swift test-suites test-system test-stress bench swift readline browser python clean
+
+run: build
+	.build/release/sx serve --port $(SX_PORT) --probe $(SX_PROBE)
+
+# Static: the program starts in half the time, and runs on machines without Swift.
+build: swift readline
+	swift build -c release --static-swift-stdlib --product sx
+
+test: swift readline browser python
+	swift build --build-tests
+	$(MAKE) --no-print-directory test-swift test-system test-suites
+
+test-swift:
+	swift test --skip-build
+
+test-suites:
+	.build/debug/sx test
+
+test-system: browser python
+	SX=.build/debug/sx $(PYTHON) -m pytest -q Tests/System
+
+# Every suite with a collection at every safepoint. Slow: finds values that no root holds.
+test-stress:
+	SX_GC_STRESS=1 .build/debug/sx test
+
+bench: build
+	Benchmarks/run.sh
+
+swift:
+	@command -v swift >/dev/null || { echo "Swift 6.3 or newer is needed: https://www.swift.org/install"; exit 1; }
+
+readline:
+	@[ -f /usr/include/readline/readline.h ] || $(call install,libreadline-dev)
+
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || $(call install,chromium chromium-driver)
+
+python:
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || $(call install,python3-venv)
+	@[ -x $(PYTHON) ] || python3 -m venv .build/python
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r Tests/System/requirements.txt
+
+clean:
+	rm -rf .build
+
+sudo := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+install = { $(sudo) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(sudo) apt-get install -y -qq $(1) >/dev/null; }

@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+@testable import SX
+
+@Suite struct PreludeTests {
+  private var root: URL { URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent() }
+
+  @Test func everyFileOfTheFolderIsEmbedded() throws {
+    let folder = root.appendingPathComponent("prelude")
+    let listed = try String(contentsOf: folder.appendingPathComponent("prelude.c"), encoding: .utf8)
+    let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String }.filter { $0.hasSuffix(".sx") } ?? []
+    #expect(files.count > 10)
+    for file in files { #expect(listed.contains("#embed \"\(file)\""), "\(file) is missing in prelude.c") }
+  }
+
+  @Test func noNameIsDefinedTwice() throws {
+    var seen: [String: String] = [:]
+    let folder = root.appendingPathComponent("prelude")
+    for file in FileManager.default.enumerator(atPath: folder.path)?.compactMap({ $0 as? String }).filter({ $0.hasSuffix(".sx") }) ?? [] {
+      let bytes = Array(try Data(contentsOf: folder.appendingPathComponent(file)))
+      bytes.withUnsafeBufferPointer { buffer in
+        var scanner = DefinitionScanner(buffer)
+        while let found = scanner.next() {
+          let name = String(decoding: found.name, as: UTF8.self)
+          if let other = seen.updateValue(file, forKey: name) { Issue.record("\(name) is defined in \(other) and in \(file)") }
+        }
+      }
+    }
+    #expect(seen.count > 300)
+  }
+
+  /// A lazy definition that cannot be evaluated would be found by its first user.
+  @Test func everyDefinitionEvaluates() throws {
+    let sx = Interpreter()
+    for name in sx.globalNames.sorted() {
+      do { _ = try sx.machine.globalValue(sx.machine.globalIndex(sx.machine.heap.symbol(name))) } catch { Issue.record("\(name): \(sx.diagnostic(error))") }
+    }
+    #expect(sx.machine.pending.isEmpty)
+  }
+
+  @Test func everyExampleOfAPrimitiveHolds() throws {
+    let sx = Interpreter()
+    var checked = 0
+    for native in sx.machine.natives where !native.example.isEmpty {
+      let parts = native.example.components(separatedBy: " → ")
+      #expect(parts.count == 2, "\(native.name): \(native.example)")
+      guard parts.count == 2 else { continue }
+      do {
+        let got = try sx.evaluate(parts[0], file: native.name)
+        #expect(got.description == parts[1], "\(native.example)")
+        checked += 1
+      } catch {
+        Issue.record("\(native.name): \(native.example): \(error)")
+      }
+    }
+    #expect(checked > 100)
+  }
+}
