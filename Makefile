@@ -20,7 +20,7 @@ test: swift readline browser python
 	$(MAKE) --no-print-directory test-swift test-system test-suites
 
 test-swift:
-	swift test --skip-build
+	timeout 900 swift test --skip-build
 
 test-suites:
 	.build/debug/sx test

@@ -104,15 +104,12 @@ public final class SystemHost: Host {
   }
 
   public func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) {
-    // The standard library's generator reads the operating system's source on every platform.
-    var source = SystemRandomNumberGenerator()
-    var offset = 0
-    while offset < buffer.count {
-      withUnsafeBytes(of: source.next()) { word in
-        let part = word.prefix(buffer.count - offset)
-        UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + part.count]).copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
-        offset += part.count
-      }
+    var rest = buffer[...]
+    while !rest.isEmpty {
+      // The most that one call gives.
+      let part = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(256))
+      precondition(getentropy(part.baseAddress, part.count) == 0, "the operating system has no random bytes")
+      rest = rest.dropFirst(part.count)
     }
   }
 

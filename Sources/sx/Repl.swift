@@ -94,17 +94,12 @@ struct ReplSession {
     do {
       let value = try lines.whileEvaluating { Result { try interpreter.evaluate(source, file: "<repl>") } }.get()
       host.write(value.description + "\n", to: .standardOutput)
-      remember(value)
+      interpreter.setGlobal("*1", to: value)
     } catch {
       Program.show(error, on: host)
       failures += 1
     }
     host.flush()
-  }
-
-  private func remember(_ value: Handle) {
-    guard let datum = try? value.datum(), let set = try? interpreter.evaluate("set-global!") else { return }
-    _ = try? interpreter.call(set, ["*1", datum])
   }
 
   private func isBlank(_ text: String) -> Bool {

@@ -109,7 +109,7 @@ struct SuiteSelection {
     // The manifest is data: a list of dicts, read and not evaluated.
     let reading = try interpreter.evaluate("sx-parse")
     let data = try interpreter.call(reading, [.string(String(decoding: bytes, as: UTF8.self))]).datum()
-    guard let rows = data.list else { throw HostError("\(manifestPath) must be a list of dicts") }
+    guard let rows = data.list?.first?.list else { throw HostError("\(manifestPath) must be a list of dicts") }
     return try rows.map(suite(row:))
   }
 

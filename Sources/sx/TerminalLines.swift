@@ -69,11 +69,12 @@ final class TerminalLines: LineSource {
           return line
         }
       } else if interruption.wasRequested {
+        // First the echo, while the cursor still stands behind what was typed.
+        host.write("^C\n", to: .standardOutput)
+        host.flush()
         rl_callback_sigcleanup()
         rl_replace_line("", 0)
         rl_callback_handler_remove()
-        host.write("^C\n", to: .standardOutput)
-        host.flush()
         return .interrupted
       } else {
         host.runPosted(interpreter)

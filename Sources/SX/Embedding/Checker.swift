@@ -88,7 +88,7 @@ struct CallChecker {
       if v.isKind(.closure) {
         let code = Code.of(closure: v)
         if !code.lambda.hasRest, arguments.count > code.lambda.required {
-          throw SyntaxError(message: "\(code.displayName): expected at most \(code.lambda.required) arguments, got \(arguments.count)", span: span, hint: "usage: \(code.signature)")
+          throw SyntaxError(message: "\(code.displayName): expected \(code.lambda.required == 0 ? "no" : "at most \(code.lambda.required)") argument\(code.lambda.required == 1 ? "" : "s"), got \(arguments.count)", span: span, hint: "usage: \(code.signature)")
         }
       }
     }

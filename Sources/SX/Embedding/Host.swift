@@ -31,6 +31,8 @@ public protocol Host: AnyObject {
   func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool
   /// Every fiber waits: block until something has happened and tell the interpreter. False when nothing ever can.
   func waitForEvents(_ interpreter: Interpreter) -> Bool
+  /// A fiber has used up a time slice: handle what has happened meanwhile, without blocking. Does nothing by default.
+  func pollEvents(_ interpreter: Interpreter)
   func environment(_ name: String) -> String?
   /// The arguments of the program.
   var arguments: [String] { get }
@@ -41,6 +43,10 @@ public protocol Host: AnyObject {
   var processIdentifier: Int { get }
   /// Ends the program, for `exit`.
   func exit(_ status: Int32)
+}
+
+extension Host {
+  public func pollEvents(_ interpreter: Interpreter) {}
 }
 
 /// The default of the library: no output, no files, no operations, a clock that stands still. Random numbers come from the system,

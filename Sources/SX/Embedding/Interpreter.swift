@@ -51,6 +51,7 @@ public final class Interpreter {
       machine.runReady()
       if let outcome { return try outcome.get() }
       guard host.waitForEvents(self) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
+      if machine.cancellation.take() { throw machine.diagnostic(machine.asRaise(LimitError.cancelled)) }
     }
   }
 

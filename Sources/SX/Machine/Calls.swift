@@ -226,6 +226,7 @@ extension Machine {
         save(slot: nil)
         last.status = .ready
         ready.append(last)
+        host.pollEvents(interpreter)
       case .success(.finished(let v)): finish(last, .success(v))
       case .failure(let error): finish(last, .failure(asRaise(error)))
       }

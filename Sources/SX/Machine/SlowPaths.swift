@@ -150,7 +150,7 @@ extension Machine {
       return false
     }
     safepoint.pointee = Machine.slice
-    return suspendedRuns.isEmpty && !ready.isEmpty
+    return suspendedRuns.isEmpty
   }
 
   /// Before a call whose frame does not fit, or at a safepoint. Afterwards the call is executed anew.

@@ -56,10 +56,10 @@ extension NativeTable {
       return d
     }
     add("keys", required("dict", .dictOrNil), doc: "The keys in order of insertion.", example: "(keys {:a 1 :b 2}) → (\"a\" \"b\")") { m, args in
-      args[0].isNil ? m.heap.emptyList() : m.heap.list(m.heap.entries(of: args[0]).map(\.key))
+      m.heap.keys(args[0])
     }
     add("vals", required("dict", .dictOrNil), doc: "The values in order of insertion.", example: "(vals {:a 1 :b 2}) → (1 2)") { m, args in
-      args[0].isNil ? m.heap.emptyList() : m.heap.list(m.heap.entries(of: args[0]).map(\.value))
+      m.heap.values(args[0])
     }
     add("entries", required("dict", .dictOrNil), doc: "Lists of key and value in order of insertion.", example: "(entries {:a 1}) → ((\"a\" 1))") { m, args in
       args[0].isNil ? m.heap.emptyList() : m.heap.list(m.heap.entries(of: args[0]).map { m.heap.list([$0.key, $0.value]) })

@@ -124,6 +124,21 @@ extension Heap {
     }
   }
 
+  /// The keys as a list, in order of insertion. nil counts as empty.
+  func keys(_ d: Value) -> Value { column(d, 0) }
+  /// The values as a list, in order of insertion. nil counts as empty.
+  func values(_ d: Value) -> Value { column(d, 1) }
+  private func column(_ d: Value, _ which: Int) -> Value {
+    guard d.isDict else { return emptyList() }
+    if DictRepresentation.of(d.cell) == .flat {
+      let base = d.word(1).cell + (1 + which)
+      return list(count: d.length) { out in
+        for i in 0..<d.length { out[i] = Value(bits: base[2 &* i]) }
+      }
+    }
+    return list(entries(of: d).map { which == 0 ? $0.key : $0.value })
+  }
+
   // MARK: Changing in place
 
   func set(_ d: Value, _ key: Value, _ v: Value) {

@@ -204,7 +204,10 @@ final class Heap {
     // A fruitless collection must raise the threshold, or the next block would ask again at once.
     blockThreshold = max(64, marker.liveWords / Heap.blockWords * 2, blockCount + blockCount / 8)
     marker.deallocate()
-    if isStressed { requestCollection() }
+    if isStressed {
+      wantsCollection = true
+      safepoint.pointee = 1                         // the call that is executed anew, then again
+    }
   }
 
   /// Visits every cell that was handed out. Cells of unswept blocks may be dead, but what they own still exists.

@@ -5,6 +5,14 @@ import NIOHTTPCompression
 import NIOPosix
 import SX
 
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// http-request.
 extension SystemHost {
   static let httpClientOperations: [String: OperationHandler] = [
@@ -33,6 +41,8 @@ private struct ClientRequest: Sendable {
       timeout: HTTPClient.Configuration.Timeout(connect: .seconds(10)),
       decompression: .enabled(limit: .size(bodyLimit)))
     configuration.connectionPool.idleTimeout = .seconds(30)
+    // A refused connection is an answer; whether to try again is the program's decision.
+    configuration.connectionPool.retryConnectionEstablishment = false
     return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }()
 
@@ -104,8 +114,9 @@ private struct ClientRequest: Sendable {
     case is TimedOut: return "no answer within \(milliseconds) ms: \(target)"
     case is NIOTooManyBytesError: return "the answer is longer than \(Self.bodyLimit) bytes: \(target)"
     case let error as NIOConnectionError:
-      let cause = error.connectionErrors.first.map { "\($0.error)" } ?? error.dnsAError.map { "\($0)" } ?? "no address found"
-      return "cannot connect to \(error.host):\(error.port): \(cause)"
+      let cause = error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError
+      return "cannot connect to \(error.host):\(error.port): \(cause.map(Self.words) ?? "no address found")"
+    case is IOError, is ChannelError: return "\(Self.words(error)): \(target)"
     case let error as HTTPClientError:
       let words: String =
         switch error {
@@ -120,6 +131,16 @@ private struct ClientRequest: Sendable {
         }
       return "\(words): \(target)"
     default: return "\(error): \(target)"
+    }
+  }
+
+  /// The system's own words, without the library's.
+  private static func words(_ error: any Error) -> String {
+    switch error {
+    case let error as IOError: String(cString: strerror(error.errnoCode))
+    case ChannelError.connectTimeout: "no answer"
+    case let error as SocketAddressError.UnknownHost: "unknown host \(error.host)"
+    default: "\(error)"
     }
   }
 }

@@ -125,6 +125,7 @@ final class HTTPListener: Sendable {
   private static let quietLogger = Logger(label: "sx.http", factory: { _ in SwiftLogNoOpLogHandler() })
 
   private static func reason(_ error: any Error, _ options: ListenerOptions) -> String {
+    if let error = error as? SocketAddressError.UnknownHost { return "unknown host \(error.host)" }
     guard let error = error as? IOError else { return "\(error)" }
     return switch error.errnoCode {
     case EADDRINUSE: "port \(options.port) on \(options.host) is already in use"

@@ -1,0 +1,114 @@
+"""A collector in miniature: takes OTLP/JSON over HTTP and reads it strictly, with the message types of the protocol."""
+
+import base64
+import gzip
+import json
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+
+def parse_strictly(text: str) -> ExportTraceServiceRequest:
+    """The message that the JSON stands for; an unknown field is an error."""
+    return json_format.ParseDict(_with_ids_as_bytes(json.loads(text)), ExportTraceServiceRequest(), ignore_unknown_fields=False)
+
+
+def _with_ids_as_bytes(value):
+    """OTLP writes ids in hex where the JSON mapping of protobuf has base64."""
+    if isinstance(value, list):
+        return [_with_ids_as_bytes(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: base64.b64encode(bytes.fromhex(item)).decode()
+        if key in ("traceId", "spanId", "parentSpanId")
+        else _with_ids_as_bytes(item)
+        for key, item in value.items()
+    }
+
+
+def spans_of(message: ExportTraceServiceRequest) -> list:
+    return [span for resource in message.resource_spans for scope in resource.scope_spans for span in scope.spans]
+
+
+def attributes(carrier) -> dict:
+    """Attributes of simple types as a dict."""
+    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in carrier.attributes}
+
+
+@dataclass
+class Export:
+    path: str
+    headers: dict[str, str]
+    text: str
+    message: ExportTraceServiceRequest
+
+
+class Receiver:
+    """Listens on a free port of loopback. Answers with the given statuses in turn, and with 200 after that."""
+
+    def __init__(self, answers: tuple[tuple[int, dict[str, str], str], ...] = ()):
+        self.exports: list[Export] = []
+        self.problems: list[str] = []
+        self.attempts = 0
+        self._answers = list(answers)
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                receiver._take(self)
+
+            def log_message(self, *arguments):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def _take(self, handler):
+        self.attempts += 1
+        body = handler.rfile.read(int(handler.headers["content-length"]))
+        if handler.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        status, headers, answer = self._answers.pop(0) if self._answers else (200, {}, "{}")
+        try:
+            message = parse_strictly(body.decode())
+            if status == 200:
+                names = {name.lower(): value for name, value in handler.headers.items()}
+                self.exports.append(Export(handler.path, names, body.decode(), message))
+        except Exception as problem:
+            self.problems.append(f"{problem}: {body[:2000]!r}")
+            status = 400
+        handler.send_response(status)
+        for name, value in {"content-type": "application/json", "content-length": str(len(answer)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(answer.encode())
+
+    def __enter__(self) -> "Receiver":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def spans(self) -> list:
+        """All spans that were accepted, in the order of arrival."""
+        assert not self.problems, self.problems
+        return [span for export in list(self.exports) for span in spans_of(export.message)]
+
+    @property
+    def ids(self) -> list[tuple[str, str]]:
+        return [(span.trace_id.hex(), span.span_id.hex()) for span in self.spans]

@@ -1,0 +1,801 @@
+"""The command at a terminal and in scripts: eval, run, check, test, repl."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pexpect
+import pytest
+
+from sx_process import PATIENCE, binary, environment
+
+
+def located(text: str, place: str) -> bool:
+    """Whether a diagnostic names this file:line:column and points below the line with a caret."""
+    return place in text and any(re.fullmatch(r"[\s|]*\^+", line) for line in text.splitlines())
+
+
+# ── eval ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "source, printed",
+    [
+        ("(+ 1 2)", "3"),
+        ("1.0", "1.0"),
+        ("(/ 5 2)", "2.5"),
+        ("(/ 6 2)", "3"),
+        ("nil", "nil"),
+        ("true", "true"),
+        ("()", "()"),
+        ("(otel/recent)", "()"),
+        (":key", '"key"'),
+        ("(quote :key)", ":key"),
+        ("(quote (a b))", "(a b)"),
+        (r'"a\tb\"c\"\\"', r'"a\tb\"c\"\\"'),
+        ('"Grüße 🫖"', '"Grüße 🫖"'),
+        ('(list 1 "two" (quote :three) {:k nil})', '(1 "two" :three {:k nil})'),
+        ('{:plain 1 "two words" 2}', '{:plain 1 "two words" 2}'),
+        ("(define x 2) (* x 21)", "42"),
+        ("9223372036854775807", "9223372036854775807"),
+        ("0x1F", "31"),
+    ],
+)
+def test_eval_prints_a_value_as_the_printer_writes_it(sx, source, printed):
+    outcome = sx("eval", source)
+    assert (outcome.status, outcome.out, outcome.err) == (0, printed + "\n", "")
+
+
+def test_what_the_expression_prints_comes_before_its_value(sx):
+    outcome = sx("eval", '(begin (println "first") (display "second") 3)')
+    assert outcome.out == "first\nsecond3\n" or outcome.out == "first\nsecond\n3\n"
+
+
+def test_eval_reads_standard_input(sx):
+    assert sx("eval", "-", stdin="(define x 40)\n; a comment\n(+ x 2)\n").out == "42\n"
+
+
+def test_eval_loads_files_in_order(sx):
+    sx.write("first.sx", "(define base 40)")
+    sx.write("second.sx", "(define (more n) (+ base n))")
+    outcome = sx("eval", "--load", "first.sx", "--load", "second.sx", "(more 2)")
+    assert (outcome.status, outcome.out) == (0, "42\n"), outcome.err
+
+
+def test_an_error_in_a_loaded_file_is_located_there(sx):
+    sx.write("bad.sx", "(define ok 1)\n(define bad (+ 1 nowhere))\n")
+    outcome = sx("eval", "--load", "bad.sx", "(+ 1 2)")
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert located(outcome.err, "bad.sx:2:18")
+
+
+def test_load_finds_files_beside_the_loading_file(sx):
+    sx.write("parts/one.sx", '(load "two.sx")\n(define answer (+ two 40))')
+    sx.write("parts/two.sx", "(define two 2)")
+    assert sx("eval", '(load "parts/one.sx") answer').out == "42\n"
+
+
+#: 0 to 39999: more than 200 KB of text.
+RANGE = "(" + " ".join(map(str, range(40_000))) + ")\n"
+
+
+def test_a_large_value_goes_through_a_pipe_complete(sx):
+    assert sx("eval", "(range 40000)").out == RANGE
+
+
+def test_a_large_value_waits_for_a_slow_reader(sx):
+    reader = subprocess.Popen(
+        [binary(), "eval", "(range 40000)"], stdout=subprocess.PIPE, cwd=sx.folder, env=environment(sx.folder)
+    )
+    try:
+        time.sleep(1)
+        out, _ = reader.communicate(timeout=PATIENCE)
+    finally:
+        reader.kill()
+    assert (reader.returncode, out.decode()) == (0, RANGE)
+
+
+def test_a_large_value_comes_out_of_a_server_complete(serve):
+    outcome = serve().evaluate("(range 40000)")
+    assert (outcome.status, outcome.out) == (0, RANGE)
+
+
+def test_a_large_source_goes_into_a_server_complete(serve, sx):
+    server = serve()
+    words = "word " * 40_000
+    outcome = sx("eval", "--connect", str(server.probe_path), "-", stdin=f'(string-length "{words}")')
+    assert (outcome.status, outcome.out) == (0, "200000\n"), outcome.err
+
+
+def test_a_reader_that_leaves_is_no_crash(sx):
+    head = subprocess.run(
+        ["bash", "-c", f'"{binary()}" eval "(range 400000)" | head -c 10; echo; echo ${{PIPESTATUS[0]}}'],
+        capture_output=True,
+        env=environment(sx.folder),
+        timeout=PATIENCE,
+    )
+    text, status = head.stdout.decode().split("\n")[:2]
+    assert text == "(0 1 2 3 4"
+    # Dying of SIGPIPE is what programs in a pipeline do.
+    assert int(status) in (0, 1, 128 + signal.SIGPIPE)
+
+
+def test_a_syntax_error_ends_with_1_and_is_located(sx):
+    sx.write("bad.sx", "(define a 1)\n(define (f x)\n  (list x 1])\n")
+    outcome = sx("run", "bad.sx")
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert located(outcome.err, "bad.sx:3:12")
+
+
+@pytest.mark.parametrize("source, place", [("(+ 1 2))", "1:8"), ("(+ 1\n  (foo)", "1:1"), ("{:a}", "1:1"), ('(str "open', "1:6"), ("1/0", "1:1")])
+def test_a_syntax_error_in_an_expression_is_located(sx, source, place):
+    outcome = sx("eval", source)
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert located(outcome.err, f"<eval>:{place}")
+
+
+def test_a_syntax_error_in_standard_input_is_located(sx):
+    outcome = sx("eval", "-", stdin="(+ 1 2)\n  )")
+    assert outcome.status == 1
+    assert located(outcome.err, "<stdin>:2:3")
+
+
+def test_nothing_is_evaluated_before_a_syntax_error(sx):
+    outcome = sx("eval", '(println "begun") (+ 1')
+    assert outcome.status == 1
+    assert "^" in outcome.err
+
+
+def test_an_undefined_symbol_is_located_and_a_near_name_suggested(sx):
+    outcome = sx("eval", "(begin\n  (define distance 7)\n  (+ 1 distence))")
+    assert outcome.status == 1
+    assert "Undefined symbol: distence" in outcome.err
+    assert "distance" in outcome.err.replace("(+ 1 distence)", "")
+    assert located(outcome.err, "<eval>:3:8")
+
+
+def test_a_type_error_names_primitive_position_and_type(sx):
+    outcome = sx("eval", '(+ 1 "two")')
+    assert outcome.status == 1
+    assert "+" in outcome.err and "Expected number, got string" in outcome.err
+    assert located(outcome.err, "<eval>:1:1") or located(outcome.err, "<eval>:1:6")
+
+
+def test_too_many_arguments_are_an_error_that_names_the_function(sx):
+    outcome = sx("eval", "(define (pair a b) (list a b)) (pair 1 2 3)")
+    assert outcome.status == 1
+    assert "pair" in outcome.err
+    assert located(outcome.err, "<eval>:1:32")
+
+
+def test_an_uncaught_raise_shows_the_value(sx):
+    outcome = sx("eval", "(raise {:code 7})")
+    assert outcome.status == 1
+    assert "{:code 7}" in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["eval"], ["eval", "1", "2"], ["eval", "--bogus", "1"], ["bogus"], ["run"], ["check"], ["test", "--bogus"]], ids=" ".join)
+def test_wrong_usage_ends_with_64(sx, arguments):
+    outcome = sx(*arguments)
+    if not arguments and outcome.status == 0:
+        # A bare `sx` may explain itself.
+        assert "eval" in outcome.out
+        return
+    assert outcome.status == 64
+    assert outcome.out == ""
+    assert "usage" in outcome.err.lower()
+
+
+def test_help_names_every_subcommand(sx):
+    outcome = sx("--help")
+    assert outcome.status == 0
+    for name in ("eval", "run", "test", "repl", "check", "serve"):
+        assert re.search(rf"^\s+{name}\b", outcome.out, re.MULTILINE)
+
+
+def test_exit_ends_with_its_status_and_loses_no_output(sx):
+    outcome = sx("eval", '(begin (println "kept") (exit 3))')
+    assert (outcome.status, outcome.out) == (3, "kept\n")
+
+
+# ── Deep input on a small native stack ───────────────────────────────────────────────────────────
+
+SMALL_STACK = 1024
+
+
+def assert_value_or_clear_error(outcome, *values: str):
+    """The value, or an error in words. Never a signal, never silence."""
+    assert outcome.status in (0, 1), (outcome.status, outcome.err[-500:])
+    if outcome.status == 0:
+        assert outcome.out in {value + "\n" for value in values}
+    else:
+        assert re.search(r"(error|sx): \S+ \S+", outcome.err), outcome.err[:500]
+        # An error that repeats megabytes of source is not clear.
+        assert len(outcome.err) < 10_000
+
+
+def test_a_million_deep_recursion_works(sx):
+    source = "(define (count n) (if (= n 0) 0 (+ 1 (count (- n 1))))) (count 1000000)"
+    outcome = sx("eval", source, stack_kib=SMALL_STACK)
+    assert (outcome.status, outcome.out) == (0, "1000000\n"), outcome.err
+
+
+def test_a_million_deep_recursion_through_a_higher_order_function_works(sx):
+    source = "(define (nest n) (if (= n 0) 0 (+ 1 (first (map nest (list (- n 1))))))) (nest 1000000)"
+    assert_value_or_clear_error(sx("eval", source, stack_kib=SMALL_STACK), "1000000")
+
+
+def test_endless_recursion_is_an_error_that_can_be_caught(sx):
+    source = '(define (dive n) (+ 1 (dive (+ n 1)))) (guard (e (true "caught")) (dive 0))'
+    outcome = sx("eval", source, stack_kib=SMALL_STACK)
+    assert (outcome.status, outcome.out) == (0, '"caught"\n'), outcome.err
+
+
+def test_uncaught_endless_recursion_ends_with_1(sx):
+    outcome = sx("eval", "(define (dive n) (+ 1 (dive (+ n 1)))) (dive 0)", stack_kib=SMALL_STACK)
+    assert outcome.status == 1
+    assert "dive" in outcome.err
+    assert len(outcome.err) < 10_000
+
+
+def test_100000_deep_nested_source_works(sx):
+    depth = 100_000
+    outcome = sx("eval", "-", stdin="(+ 1 " * depth + "0" + ")" * depth, stack_kib=SMALL_STACK)
+    assert_value_or_clear_error(outcome, "100000")
+
+
+@pytest.mark.parametrize(
+    "opening, closing, value",
+    [
+        ("(if true ", ")", "7"),
+        ("(let ((x 1)) ", ")", "7"),
+        ("((fn () ", "))", "7"),
+        ("(begin ", ")", "7"),
+        ("(-> ", " (+ 0))", "7"),
+        ("(when true ", ")", "7"),
+        ("(first (list ", "))", "7"),
+        ("(guard (e (true 0)) ", ")", "7"),
+        ("(cond (else ", "))", "7"),
+        ("(get {:k ", "} :k)", "7"),
+    ],
+    ids=lambda text: text.strip(),
+)
+def test_deep_nesting_of_every_form_is_a_value_or_a_clear_error(sx, opening, closing, value):
+    depth = 100_000
+    outcome = sx("eval", "-", stdin=opening * depth + "7" + closing * depth, stack_kib=SMALL_STACK)
+    assert_value_or_clear_error(outcome, value)
+
+
+def test_a_million_deep_quoted_list_is_read_and_printed(sx):
+    depth = 1_000_000
+    nested = "(" * depth + ")" * depth
+    assert_value_or_clear_error(sx("eval", "-", stdin=f"(quote {nested})", stack_kib=SMALL_STACK), nested)
+
+
+@pytest.mark.parametrize(
+    "use, value",
+    [
+        ("(equal? (make 1000000) (make 1000000))", "true"),
+        ("(string-length (str (make 1000000)))", "2000000"),
+        ("(string-length (json-encode (make 1000000)))", "2000000"),
+        ("(begin (hash-of (make 1000000)) 7)", "7"),
+        ("(len (flatten (make 1000000)))", "0"),
+        ("(len (json-decode (json-encode (make 1000000))))", "1"),
+        ("(len (sx-parse (str (make 1000000))))", "1"),
+        ("(len (eval (list (quote quote) (make 1000000))))", "1"),
+        ("(begin (guard (e (true (string-length (str e)))) (raise (make 1000000))) 7)", "7"),
+        ("(string-length (render-html (reduce (fn (inner n) (list (quote b) inner)) (quote (b)) (range 1000000))))", "7000007"),
+    ],
+)
+def test_a_million_deep_list_can_be_worked_with(sx, use, value):
+    make = "(define (make n) (let loop ((n (- n 1)) (out (list))) (if (= n 0) out (loop (- n 1) (list out)))))"
+    if "hash-of" in use:
+        make += " (define (hash-of v) (equal? v v))"
+    assert_value_or_clear_error(sx("eval", f"{make} {use}", stack_kib=SMALL_STACK), value)
+
+
+@pytest.mark.parametrize("opening", ["(", "[", "{", "'", "`(", "#;", "(quote "])
+def test_a_million_brackets_that_never_close_are_a_clear_error(sx, opening):
+    outcome = sx("eval", "-", stdin=opening * 1_000_000, stack_kib=SMALL_STACK)
+    assert outcome.status == 1
+    assert_value_or_clear_error(outcome)
+
+
+def test_check_reads_deep_source(sx):
+    depth = 100_000
+    sx.write("deep.sx", "(+ 1 " * depth + "0" + ")" * depth)
+    assert_value_or_clear_error(sx("check", "deep.sx", stack_kib=SMALL_STACK), "")
+    sx.write("open.sx", "(" * depth)
+    assert sx("check", "open.sx", stack_kib=SMALL_STACK).status == 1
+
+
+def test_a_huge_number_is_read(sx):
+    outcome = sx("eval", "-", stdin="9" * 100_000)
+    assert_value_or_clear_error(outcome, "inf", "+inf.0", "Infinity")
+    assert sx("eval", "9223372036854775808").out == "9223372036854775808.0\n" or sx("eval", "9223372036854775808").out == "9.223372036854776e18\n" or sx("eval", "9223372036854775808").out == "9.223372036854776e+18\n"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe(+ 1 2)", b"(str \"\xc3\")", b"\x00", b"(+ 1 \x00 2)"], ids=repr)
+def test_bytes_that_are_no_text_are_a_clear_error(sx, content):
+    (sx.folder / "bytes.sx").write_bytes(content)
+    outcome = sx("run", "bytes.sx")
+    assert outcome.status == 1
+    assert "bytes.sx" in outcome.err
+
+
+def test_an_empty_file_is_a_program(sx):
+    sx.write("empty.sx", "")
+    outcome = sx("run", "empty.sx")
+    assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
+
+
+# ── run ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_run_hands_over_its_arguments(sx):
+    sx.write("arguments.sx", "(println (inspect (command-line)))")
+    outcome = sx("run", "arguments.sx", "one", "--two", "-3", "four five", "--help")
+    assert (outcome.status, outcome.out) == (0, '("arguments.sx" "one" "--two" "-3" "four five" "--help")\n'), outcome.err
+
+
+def test_run_prints_no_value(sx):
+    sx.write("quiet.sx", "(+ 1 2)")
+    assert sx("run", "quiet.sx").out == ""
+
+
+def test_run_reads_standard_input(sx):
+    assert sx("run", "-", stdin='(println "from the pipe")').out == "from the pipe\n"
+
+
+def test_output_before_an_error_is_not_lost(sx):
+    sx.write("half.sx", '(println "one")\n(display "two")\n(error "stopped" 3)\n')
+    outcome = sx("run", "half.sx")
+    assert outcome.status == 1
+    assert outcome.out == "one\ntwo"
+    assert "stopped" in outcome.err
+    assert located(outcome.err, "half.sx:3:1")
+
+
+def test_an_error_shows_the_way_to_it(sx):
+    sx.write("trail.sx", "(define (inner x)\n  (+ 1 (error \"no way\")))\n(define (outer x)\n  (+ 1 (inner x)))\n(println (outer 1))\n")
+    outcome = sx("run", "trail.sx")
+    assert outcome.status == 1
+    assert located(outcome.err, "trail.sx:2:8")
+    assert re.search(r"inner.*trail\.sx:2", outcome.err)
+    assert re.search(r"outer.*trail\.sx:4", outcome.err)
+
+
+def test_a_missing_program_ends_with_1(sx):
+    outcome = sx("run", "nowhere.sx")
+    assert outcome.status == 1
+    assert "nowhere.sx" in outcome.err
+
+
+def test_a_folder_is_no_program(sx):
+    outcome = sx("run", ".")
+    assert outcome.status == 1
+    assert outcome.err
+
+
+def test_a_program_waits_for_its_background_fibers(sx):
+    sx.write("fibers.sx", '(spawn (fn () (sleep 200) (println "second")))\n(println "first")')
+    outcome = sx("run", "fibers.sx")
+    assert (outcome.status, outcome.out) == (0, "first\nsecond\n")
+
+
+# ── check ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_check_is_silent_about_a_good_file_and_does_not_run_it(sx):
+    sx.write("good.sx", '(println "ran")\n(define (later) (earlier 1))\n(define (earlier x) (str x))\n(defmacro twice (form) `(begin ,form ,form))\n(twice (later))\n')
+    outcome = sx("check", "good.sx")
+    assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
+
+
+def test_check_accepts_the_prelude_s_own_words(sx):
+    sx.write("application.sx", "(define (hello request)\n  (otel/with-span \"greet\" {:a 1}\n    (fn () (host/ok (dream-param request :name)))))\n(define app\n  (host/make-app (list (list (dream-get \"/hello/:name\" hello)))))\n")
+    outcome = sx("check", "application.sx")
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_check_shows_where_a_bracket_was_opened_and_where_it_is_missed(sx):
+    sx.write("open.sx", "(define a 1)\n(define (f x)\n  (+ x 1)\n")
+    outcome = sx("check", "open.sx")
+    assert outcome.status == 1
+    report = outcome.out + outcome.err
+    # Opened at 2:1, and the text ends with line 3.
+    assert "open.sx:2:1" in report or "line 2 column 1" in report
+    assert re.search(r"open\.sx:(3:10|4:1)|line (3 column 10|4 column 1)", report), report
+
+
+def test_check_shows_both_positions_of_brackets_that_do_not_match(sx):
+    sx.write("mixed.sx", "(define a\n  (list 1 2])\n")
+    outcome = sx("check", "mixed.sx")
+    assert outcome.status == 1
+    report = outcome.out + outcome.err
+    assert "mixed.sx:2:12" in report or "line 2 column 12" in report
+    assert "mixed.sx:2:3" in report or "line 2 column 3" in report
+
+
+def test_check_finds_a_bracket_too_many(sx):
+    sx.write("extra.sx", "(define a 1)\n(define b 2))\n")
+    outcome = sx("check", "extra.sx")
+    assert outcome.status == 1
+    assert "extra.sx:2:13" in outcome.out + outcome.err
+
+
+def test_check_finds_undefined_symbols_even_where_nothing_runs(sx):
+    sx.write("undefined.sx", "(define (f x)\n  (if false\n    (no-such-function x)\n    no-such-value))\n")
+    outcome = sx("check", "undefined.sx")
+    assert outcome.status == 1
+    report = outcome.out + outcome.err
+    assert "undefined.sx:3:6" in report and "no-such-function" in report
+    assert "undefined.sx:4:5" in report and "no-such-value" in report
+
+
+def test_check_finds_wrong_arity_of_primitives_prelude_and_own_functions(sx):
+    sx.write("arity.sx", "(define (pair a b) (list a b))\n(define (f x)\n  (pair x 1 2))\n(define (g x)\n  (string-length x x))\n(define (h)\n  (host/ok 1 2 3))\n")
+    outcome = sx("check", "arity.sx")
+    assert outcome.status == 1
+    report = outcome.out + outcome.err
+    for place, name in (("3:3", "pair"), ("5:3", "string-length"), ("7:3", "host/ok")):
+        assert f"arity.sx:{place}" in report, report
+        assert name in report
+
+
+def test_check_reports_on_several_files(sx):
+    sx.write("good.sx", "(+ 1 2)")
+    sx.write("bad.sx", "(+ 1 nowhere)")
+    sx.write("worse.sx", "(+ 1")
+    outcome = sx("check", "bad.sx", "good.sx", "worse.sx", "missing.sx")
+    assert outcome.status == 1
+    report = outcome.out + outcome.err
+    assert "bad.sx:1:6" in report
+    assert "worse.sx:1:" in report
+    assert "missing.sx" in report
+    assert "good.sx" not in report
+
+
+def test_check_respects_local_names(sx):
+    sx.write("local.sx", "(define (f if-any &rest more)\n  (let ((list more) (x 1))\n    (letrec ((even (fn (n) (odd n))) (odd (fn (n) (even n))))\n      (guard (e ((string? e) e)) (do ((i 0 (+ i 1))) ((= i 3) (even i)) (f list x e-less)))))\n  (define e-less 1))\n(define e-less 2)\n")
+    outcome = sx("check", "local.sx")
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+# ── test ─────────────────────────────────────────────────────────────────────────────────────────
+
+SUITE = """(defsuite "arithmetic"
+  (deftest "addition"
+    (assert-equal 4 (+ 2 2)))
+  (deftest "subtraction"
+    (assert-equal 1 (- 3 1)))
+  (deftest "division"
+    (assert-equal 2 (/ 6 3))))
+"""
+
+COUNTER = """(define c-pass 0)
+(define c-fail 0)
+(define c-fails (list))
+(define (c-test name actual expected)
+  (if (= actual expected)
+      (set! c-pass (+ c-pass 1))
+      (begin
+        (set! c-fail (+ c-fail 1))
+        (append! c-fails (list {:name name :actual actual :expected expected})))))
+(c-test "one" (+ 0 1) 1)
+(c-test "two" (+ 1 1) RESULT)
+(define c-tests-run!
+  (fn () {:passed c-pass :failed c-fail :total (+ c-pass c-fail) :fails c-fails}))
+"""
+
+MANIFEST = """({:suite "counting" :style "counter" :runner "c-tests-run!" :file "counting.sx" :modules ()}
+ {:suite "sums" :style "deftest" :file "sums.sx"})
+"""
+
+
+def last_line(text: str) -> str:
+    return text.splitlines()[-1]
+
+
+def test_a_failure_shows_suite_case_place_expected_and_got(sx):
+    sx.write("sums.sx", SUITE)
+    outcome = sx("test", "sums.sx")
+    assert outcome.status == 1
+    failure = outcome.out[outcome.out.index("subtraction") - 100 if outcome.out.index("subtraction") > 100 else 0:]
+    assert "arithmetic" in failure
+    assert "sums.sx:5" in outcome.out
+    assert re.search(r"expected\W+1\b", outcome.out)
+    assert re.search(r"got\W+2\b", outcome.out)
+    assert last_line(outcome.out) == "2 passed, 1 failed"
+
+
+def test_a_green_suite_ends_with_0(sx):
+    sx.write("sums.sx", SUITE.replace("(- 3 1)", "(- 3 2)"))
+    outcome = sx("test", "sums.sx")
+    assert (outcome.status, last_line(outcome.out)) == (0, "3 passed, 0 failed")
+
+
+def test_an_error_in_a_case_fails_that_case_only(sx):
+    sx.write("sums.sx", SUITE.replace("(- 3 1)", "(- 3 nowhere)"))
+    outcome = sx("test", "sums.sx")
+    assert outcome.status == 1
+    assert "nowhere" in outcome.out
+    assert "sums.sx:5" in outcome.out
+    assert last_line(outcome.out) == "2 passed, 1 failed"
+
+
+def test_a_suite_that_does_not_load_is_a_failure(sx):
+    sx.write("broken.sx", SUITE.replace("(- 3 1)", "(- 3 2)") + "(defsuite \"open\"")
+    outcome = sx("test", "broken.sx")
+    assert outcome.status == 1
+    assert "broken.sx" in outcome.out
+    assert re.fullmatch(r"\d+ passed, [1-9]\d* failed", last_line(outcome.out))
+
+
+def test_a_suite_that_stops_half_way_is_a_failure(sx):
+    sx.write("half.sx", SUITE.replace("(- 3 1)", "(- 3 2)") + '(error "the lights went out")\n(defsuite "more" (deftest "never" (assert true)))')
+    outcome = sx("test", "half.sx")
+    assert outcome.status == 1
+    assert "the lights went out" in outcome.out
+    assert "half.sx:8" in outcome.out
+    assert last_line(outcome.out) == "3 passed, 1 failed"
+
+
+@pytest.mark.parametrize("text", ["", "; nothing here\n", '(defsuite "empty")', "(define x 1)"], ids=repr)
+def test_a_suite_without_a_case_is_a_failure(sx, text):
+    sx.write("empty.sx", text)
+    outcome = sx("test", "empty.sx")
+    assert outcome.status == 1
+    assert "empty.sx" in outcome.out + outcome.err
+    assert re.fullmatch(r"0 passed, [1-9]\d* failed", last_line(outcome.out))
+
+
+def test_a_suite_that_exits_is_a_failure(sx):
+    sx.write("leaver.sx", SUITE.replace("(- 3 1)", "(- 3 2)") + "(exit 0)")
+    outcome = sx("test", "leaver.sx")
+    assert outcome.status == 1
+    assert re.search(r"[1-9]\d* failed$", last_line(outcome.out))
+
+
+def test_a_suite_that_nobody_knows_ends_with_1(sx):
+    outcome = sx("test", "nowhere")
+    assert outcome.status == 1
+    assert "nowhere" in outcome.out + outcome.err
+
+
+def test_without_arguments_the_manifest_decides(sx):
+    sx.write("conformance/manifest.sx", MANIFEST)
+    sx.write("conformance/counting.sx", COUNTER.replace("RESULT", "2"))
+    sx.write("conformance/sums.sx", SUITE.replace("(- 3 1)", "(- 3 2)"))
+    sx.write("conformance/unlisted.sx", '(defsuite "unlisted" (deftest "x" (assert false)))')
+    outcome = sx("test")
+    assert (outcome.status, last_line(outcome.out)) == (0, "5 passed, 0 failed")
+
+
+def test_a_failure_in_counter_style_shows_suite_case_expected_and_got(sx):
+    sx.write("conformance/manifest.sx", MANIFEST)
+    sx.write("conformance/counting.sx", COUNTER.replace("RESULT", "3"))
+    outcome = sx("test", "counting")
+    assert outcome.status == 1
+    assert "counting" in outcome.out and "two" in outcome.out
+    assert "counting.sx:11" in outcome.out
+    assert re.search(r"expected\W+3\b", outcome.out)
+    assert re.search(r"got\W+2\b", outcome.out)
+    assert last_line(outcome.out) == "1 passed, 1 failed"
+
+
+def test_a_counter_suite_that_stops_half_way_is_a_failure(sx):
+    sx.write("conformance/manifest.sx", MANIFEST)
+    sx.write("conformance/counting.sx", COUNTER.replace("RESULT", "nowhere"))
+    outcome = sx("test", "counting")
+    assert outcome.status == 1
+    assert "nowhere" in outcome.out
+    assert re.search(r"[1-9]\d* failed$", last_line(outcome.out))
+
+
+def test_a_listed_suite_whose_file_is_missing_is_a_failure(sx):
+    sx.write("conformance/manifest.sx", MANIFEST)
+    sx.write("conformance/counting.sx", COUNTER.replace("RESULT", "2"))
+    outcome = sx("test")
+    assert outcome.status == 1
+    assert "sums" in outcome.out
+    assert last_line(outcome.out) == "2 passed, 1 failed"
+
+
+def test_list_names_the_suites_and_runs_nothing(sx):
+    sx.write("conformance/manifest.sx", MANIFEST)
+    outcome = sx("test", "--list")
+    assert outcome.status == 0
+    assert [line.split()[0] for line in outcome.out.splitlines()] == ["counting", "sums"]
+
+
+def test_filter_chooses_cases_by_name(sx):
+    sx.write("sums.sx", SUITE)
+    outcome = sx("test", "--filter", "addition", "sums.sx")
+    assert outcome.status == 0
+    assert last_line(outcome.out).startswith("1 passed, 0 failed")
+
+
+def test_a_filter_that_fits_nothing_is_a_failure(sx):
+    sx.write("sums.sx", SUITE)
+    assert sx("test", "--filter", "multiplication", "sums.sx").status == 1
+
+
+def test_verbose_names_the_cases_that_passed(sx):
+    sx.write("sums.sx", SUITE)
+    assert "addition" not in sx("test", "sums.sx").out
+    assert "addition" in sx("test", "-v", "sums.sx").out
+
+
+def test_a_folder_means_the_suites_in_it(sx):
+    sx.write("suites/a.sx", '(defsuite "a" (deftest "one" (assert true)))')
+    sx.write("suites/deep/b.sx", '(defsuite "b" (deftest "two" (assert true)))')
+    outcome = sx("test", "suites")
+    assert (outcome.status, last_line(outcome.out)) == (0, "2 passed, 0 failed")
+
+
+# ── repl ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_repl_reads_forms_from_standard_input(sx):
+    outcome = sx("repl", stdin="(define x 40)\n(+ x\n   2)\n*1\n(* *1 2) :last\n")
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.splitlines()[1:3] == ["42", "42"]
+    assert outcome.out.splitlines()[-1] == '"last"'
+
+
+def test_an_error_does_not_end_a_session_on_standard_input(sx):
+    outcome = sx("repl", stdin="(+ 1 nowhere)\n(+ 1 2)\n)\n(+ 3 4)\n")
+    assert "nowhere" in outcome.err
+    assert outcome.out.splitlines() == ["3", "7"]
+    assert outcome.status in (0, 1)
+
+
+def test_an_open_form_at_the_end_of_the_input_is_an_error(sx):
+    outcome = sx("repl", stdin="(+ 1 2)\n(+ 3")
+    assert outcome.out == "3\n"
+    assert "^" in outcome.err
+
+
+class Terminal:
+    """A session of the REPL at a terminal."""
+
+    PROMPT = r"sx> "
+
+    def __init__(self, folder):
+        self.child = pexpect.spawn(
+            binary(),
+            ["repl"],
+            cwd=str(folder),
+            env=environment(folder, TERM="dumb", XDG_STATE_HOME=str(folder / "state")),
+            encoding="utf-8",
+            timeout=PATIENCE,
+            dimensions=(24, 200),
+        )
+        self.child.expect(self.PROMPT)
+
+    def type(self, text: str):
+        self.child.sendline(text)
+
+    def answer(self, text: str) -> str:
+        """Types a line and gives what appears before the next prompt, without the echo."""
+        self.type(text)
+        self.child.expect_exact(text)
+        self.child.expect(self.PROMPT)
+        return self.child.before.strip()
+
+    def end(self) -> int:
+        """Types Ctrl-D and gives the exit status."""
+        self.child.sendeof()
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    sessions = []
+
+    def start():
+        sessions.append(Terminal(tmp_path))
+        return sessions[-1]
+
+    yield start
+    for session in sessions:
+        session.child.close(force=True)
+
+
+def test_the_terminal_shows_a_value(terminal):
+    assert terminal().answer("(+ 1 2)") == "3"
+
+
+def test_a_form_may_go_over_several_lines(terminal):
+    session = terminal()
+    session.type("(define (double x)")
+    session.child.expect(r"\.\.\. ")
+    session.type("  (* 2 x))")
+    session.child.expect(session.PROMPT)
+    assert session.answer("(double 21)") == "42"
+
+
+def test_the_last_value_has_a_name(terminal):
+    session = terminal()
+    session.answer("(list 1 2)")
+    assert session.answer("*1") == "(1 2)"
+    session.answer("(+ 20 1)")
+    assert session.answer("(* *1 2)") == "42"
+
+
+def test_an_error_does_not_end_the_session(terminal):
+    session = terminal()
+    assert "nowhere" in session.answer("(+ 1 nowhere)")
+    assert "error" in session.answer(")").lower()
+    assert session.answer("(+ 1 2)") == "3"
+
+
+def test_the_last_value_survives_an_error(terminal):
+    session = terminal()
+    session.answer("(+ 40 2)")
+    session.answer("(error \"oops\")")
+    assert session.answer("*1") == "42"
+
+
+def test_control_d_leaves(terminal):
+    session = terminal()
+    session.answer("1")
+    assert session.end() == 0
+
+
+def test_control_c_drops_what_was_typed(terminal):
+    session = terminal()
+    session.type("(+ 1")
+    session.child.expect(r"\.\.\. ")
+    session.child.sendintr()
+    session.child.expect(session.PROMPT)
+    assert session.answer("(+ 1 2)") == "3"
+
+
+def test_control_c_stops_an_evaluation(terminal):
+    session = terminal()
+    session.type("(let loop () (loop))")
+    session.child.expect_exact("(loop))")
+    time.sleep(0.5)
+    session.child.sendintr()
+    session.child.expect(session.PROMPT)
+    assert session.answer("(+ 1 2)") == "3"
+
+
+def test_control_c_stops_a_wait(terminal):
+    session = terminal()
+    session.type("(sleep 600000)")
+    session.child.expect_exact("(sleep 600000)")
+    time.sleep(0.5)
+    session.child.sendintr()
+    session.child.expect(session.PROMPT)
+    assert session.answer("(+ 1 2)") == "3"
+
+
+def test_tab_completes_a_global_name(terminal):
+    session = terminal()
+    session.child.send("(string-buffer->str\t")
+    session.child.expect_exact("string-buffer->string")
+    session.type(' (make-string-buffer))')
+    session.child.expect_exact('""')
+    session.child.expect(session.PROMPT)
+
+
+def test_the_history_is_kept_for_the_next_session(terminal):
+    first = terminal()
+    first.answer("(+ 40 2)")
+    assert first.end() == 0
+    second = terminal()
+    # Arrow up, then return.
+    second.child.send("\x1b[A")
+    second.child.expect_exact("(+ 40 2)")
+    second.child.send("\r")
+    second.child.expect_exact("42")

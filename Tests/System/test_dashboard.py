@@ -1,0 +1,431 @@
+"""The dashboard: in a browser, without JavaScript, and the stream behind it."""
+
+import http.client
+import json
+import re
+import shutil
+import time
+from html.parser import HTMLParser
+
+import pytest
+
+from sx_process import PATIENCE, wait_until
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+OTHER = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = "b7ad6b7169203331"
+
+NASTY = """
+(define (nasty request)
+  (otel/with-span "<script>window.harmed = 'name'</script>"
+    {:note "<img src=x onerror=\\"window.harmed = 'attribute'\\">"
+     "<b>key</b>" "</script><script>window.harmed = 'key'</script>"}
+    (fn ()
+      (otel/add-event! "<script>window.harmed = 'event'</script>" {:detail "<svg onload=\\"window.harmed = 'event'\\">"})
+      (host/ok nil))))
+
+(define app
+  (host/make-app (list (dream-get "/nasty" nasty))))
+"""
+
+
+def traceparent(trace: str) -> dict[str, str]:
+    return {"traceparent": f"00-{trace}-{PARENT}-01"}
+
+
+# ── In a browser ─────────────────────────────────────────────────────────────────────────────────
+
+CHROMIUM = shutil.which("chromium")
+DRIVER = shutil.which("chromedriver")
+
+
+@pytest.fixture
+def browser(tmp_path):
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("chromium and chromedriver are not installed: nothing was checked in a browser")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1400,1000"):
+        options.add_argument(argument)
+    options.add_argument(f"--user-data-dir={tmp_path / 'chromium'}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_page_load_timeout(PATIENCE)
+    driver.set_script_timeout(PATIENCE)
+    yield driver
+    driver.quit()
+
+
+def text(browser) -> str:
+    """What a reader of the page sees."""
+    return browser.execute_script("return document.body.innerText")
+
+
+def shows(browser, trace: str) -> bool:
+    """Whether some link of the page leads to this trace."""
+    return browser.execute_script("return document.querySelector(`a[href*='${arguments[0]}']`) !== null", trace)
+
+
+def open_dashboard(browser, server, path="/otel"):
+    browser.get(server.url + path)
+    browser.execute_script("window.sinceLoading = 'the same page'")
+
+
+def assert_not_reloaded(browser):
+    assert browser.execute_script("return window.sinceLoading") == "the same page"
+
+
+def test_a_request_appears_in_the_open_page_without_reload(serve, browser):
+    server = serve()
+    open_dashboard(browser, server)
+    assert not shows(browser, TRACE)
+    assert "catalogue.find" not in text(browser)
+    server.get("/api/products/tea", traceparent(TRACE))
+    wait_until(lambda: shows(browser, TRACE), "the trace in the list", seconds=20)
+    # The page follows the latest trace: its waterfall is there, too.
+    wait_until(lambda: "catalogue.find" in text(browser), "the spans of the trace", seconds=20)
+    assert "/api/products/:id" in text(browser)
+    assert_not_reloaded(browser)
+
+
+def test_the_page_goes_on_following(serve, browser):
+    server = serve()
+    open_dashboard(browser, server)
+    for n in range(1, 6):
+        trace = f"{n:032x}"
+        server.get("/health", traceparent(trace))
+        wait_until(lambda: shows(browser, trace), f"trace {n}", seconds=20)
+    assert_not_reloaded(browser)
+
+
+def test_a_request_is_shown_while_it_is_open_or_when_it_ends(serve, browser):
+    server = serve()
+    open_dashboard(browser, server)
+    server.get("/slow?ms=700", traceparent(TRACE))
+    wait_until(lambda: shows(browser, TRACE) and "wait for the supplier" in text(browser), "the slow trace", seconds=20)
+    assert_not_reloaded(browser)
+
+
+def test_the_reader_keeps_the_chosen_trace(serve, browser):
+    server = serve()
+    server.get("/api/products/tea", traceparent(TRACE))
+    open_dashboard(browser, server, f"/otel?trace={TRACE}")
+    assert "catalogue.find" in text(browser)
+    server.get("/slow?ms=1", traceparent(OTHER))
+    wait_until(lambda: shows(browser, OTHER), "the other trace in the list", seconds=20)
+    assert "catalogue.find" in text(browser)
+    assert "wait for the supplier" not in text(browser)
+    assert_not_reloaded(browser)
+
+
+def test_choosing_a_trace_needs_no_reload(serve, browser):
+    server = serve()
+    server.get("/api/products/tea", traceparent(TRACE))
+    server.get("/slow?ms=1", traceparent(OTHER))
+    open_dashboard(browser, server)
+    assert "catalogue.find" not in text(browser)
+    browser.execute_script("document.querySelector(`a[href*='${arguments[0]}']`).click()", TRACE)
+    wait_until(lambda: "catalogue.find" in text(browser), "the chosen trace", seconds=20)
+    assert_not_reloaded(browser)
+
+
+def test_markup_in_spans_stays_text(serve, browser):
+    server = serve(NASTY)
+    open_dashboard(browser, server)
+    server.get("/nasty", traceparent(TRACE))
+    # Put in by the script …
+    wait_until(lambda: "<script>window.harmed = 'name'</script>" in text(browser), "the span's name as text", seconds=20)
+    assert_not_reloaded(browser)
+    assert browser.execute_script("return window.harmed") is None
+    (span,) = [span for span in server.spans(TRACE) if span["parent"] != PARENT]
+    # … and rendered by the server, with all details.
+    browser.get(f"{server.url}/otel?trace={TRACE}&span={span['span']}")
+    shown = text(browser)
+    for words in ("<script>window.harmed = 'name'</script>", "<img src=x onerror=", "<b>key</b>", "</script><script>window.harmed = 'key'</script>", "<svg onload="):
+        assert words in shown
+    assert browser.execute_script("return window.harmed") is None
+
+
+def test_the_page_comes_back_after_the_server_was_away(serve, browser):
+    server = serve()
+    open_dashboard(browser, server)
+    server.get("/health", traceparent(TRACE))
+    wait_until(lambda: shows(browser, TRACE), "the trace", seconds=20)
+    # The page is still good when its connection is not: it asks again by itself.
+    browser.set_network_conditions(offline=True, latency=0, throughput=0)
+    server.get("/health", traceparent(OTHER))
+    browser.delete_network_conditions()
+    server.get("/health", traceparent("1" * 32))
+    wait_until(lambda: shows(browser, OTHER) and shows(browser, "1" * 32), "both traces", seconds=30)
+    assert_not_reloaded(browser)
+
+
+def test_the_page_has_nothing_to_complain_about(serve, browser):
+    server = serve()
+    server.get("/boom", traceparent(TRACE))
+    open_dashboard(browser, server)
+    server.get("/health", traceparent(OTHER))
+    wait_until(lambda: shows(browser, OTHER), "the trace", seconds=20)
+    for path in (f"/otel/trace/{TRACE}", f"/otel/trace/{TRACE}.svg", "/"):
+        browser.get(server.url + path)
+    complaints = [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    # The browser looks for an icon by itself.
+    assert [entry for entry in complaints if "favicon" not in entry["message"]] == []
+
+
+# ── Without JavaScript ───────────────────────────────────────────────────────────────────────────
+
+
+class Page(HTMLParser):
+    """The links of a page, each with its text, and all text outside scripts and styles."""
+
+    def __init__(self, markup: str):
+        super().__init__()
+        self.links: list[list[str]] = []
+        self.text = ""
+        self.scripts = 0
+        self._silent = self._in_link = False
+        self.feed(markup)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "a":
+            self._in_link = True
+            self.links.append([dict(attributes).get("href", ""), ""])
+        if tag in ("script", "style"):
+            self._silent = True
+            self.scripts += tag == "script"
+
+    def handle_endtag(self, tag):
+        if tag == "a":
+            self._in_link = False
+        if tag in ("script", "style"):
+            self._silent = False
+
+    def handle_data(self, data):
+        if self._silent:
+            return
+        self.text += data
+        if self._in_link:
+            self.links[-1][1] += data
+
+    def link_to(self, part: str) -> tuple[str, str]:
+        return tuple(next(link for link in self.links if part in link[0]))
+
+
+def test_the_page_without_javascript_lists_the_traces(serve):
+    server = serve()
+    server.get("/api/products/tea", traceparent(TRACE))
+    server.get("/boom", traceparent(OTHER))
+    server.wait_for_spans(5)
+    page = Page(server.get("/otel").body)
+    for trace, route in ((TRACE, "/api/products/:id"), (OTHER, "/boom")):
+        _, words = page.link_to(trace)
+        assert route in words
+
+
+def test_a_link_of_the_list_leads_to_the_spans_without_javascript(serve):
+    server = serve()
+    server.get("/api/products/tea", traceparent(TRACE))
+    server.get("/health", traceparent(OTHER))
+    server.wait_for_spans(4)
+    page = Page(server.get("/otel").body)
+    assert "catalogue.find" not in page.text
+    chosen = server.get(page.link_to(TRACE)[0])
+    assert chosen.status == 200
+    assert "catalogue.find" in Page(chosen.body).text
+
+
+def test_markup_in_spans_is_escaped_in_every_view(serve):
+    server = serve(NASTY)
+    plain = server.get("/otel").body
+    server.get("/nasty", traceparent(TRACE))
+    spans = server.wait_for_spans(2)
+    child = next(span["span"] for span in spans if span["parent"] != PARENT)
+    paths = ("/otel", f"/otel?trace={TRACE}&span={child}", f"/otel?trace={TRACE}&look=flame", f"/otel/trace/{TRACE}", f"/otel/trace/{TRACE}.svg")
+    for path in paths:
+        body = server.get(path).body
+        assert "<script>window" not in body and "<img src=x" not in body and "<svg onload" not in body and "<b>key" not in body
+    assert Page(server.get("/otel").body).scripts == Page(plain).scripts
+    reflected = server.get("/otel?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&route=%3Cscript%3E&trace=%3Cscript%3E").body
+    assert "<script>alert" not in reflected
+    assert Page(reflected).scripts == Page(plain).scripts
+
+
+def test_filters_work_without_javascript(serve):
+    server = serve()
+    server.get("/health", traceparent(TRACE))
+    server.get("/boom", traceparent(OTHER))
+    server.wait_for_spans(3)
+
+    def shown(query):
+        markup = server.get(f"/otel/traces.json?{query}").body
+        return {trace["trace"] for trace in json.loads(markup)["traces"]}
+
+    assert shown("") == {TRACE, OTHER}
+    assert shown("status=error") == {OTHER}
+    assert shown("status=ok") == {TRACE}
+    assert shown("route=/health") == {TRACE}
+    assert shown("q=boiler") == {OTHER}
+    assert shown("q=http.route=/health") == {TRACE}
+    assert shown("min=60000") == set()
+
+
+def test_a_trace_has_a_page_and_a_picture(serve):
+    server = serve()
+    server.get("/api/products/tea", traceparent(TRACE))
+    server.wait_for_spans(3)
+    page = server.get(f"/otel/trace/{TRACE}")
+    assert page.status == 200
+    assert "catalogue.find" in page.body
+    picture = server.get(f"/otel/trace/{TRACE}.svg")
+    assert picture.status == 200
+    assert picture.headers["content-type"].startswith("image/svg+xml")
+    assert picture.body.lstrip().startswith("<svg")
+    # One for each span at least.
+    assert picture.body.count("<rect") >= 3
+
+
+def test_an_unknown_trace_still_gives_a_page_and_a_picture(serve):
+    server = serve()
+    assert "<svg" in server.get(f"/otel/trace/{TRACE}.svg").body
+    assert "<html" in server.get(f"/otel/trace/{TRACE}").body
+
+
+def test_the_metrics_are_in_the_text_format_of_prometheus(serve):
+    server = serve()
+    for path in ("/health", "/health", "/boom"):
+        server.get(path)
+    server.wait_for_spans(4)
+    answer = server.get("/otel/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = answer.body.splitlines()
+    for line in lines:
+        assert line.startswith("#") or re.fullmatch(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_]\w*="([^"\\]|\\.)*",?)*\})? -?[0-9.eE+-]+|.* \+Inf', line), line
+    counts = {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines if "_count{" in line}
+    assert [value for name, value in counts.items() if '"/health"' in name] == ["2"]
+    assert [value for name, value in counts.items() if '"/boom"' in name] == ["1"]
+
+
+def test_the_telemetry_makes_no_spans_of_its_own(serve):
+    server = serve()
+    for path in ("/otel", "/otel/traces.json", "/otel/metrics", f"/otel/trace/{TRACE}", f"/otel/trace/{TRACE}.svg"):
+        server.get(path)
+    assert server.spans() == []
+
+
+# ── The stream ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Stream:
+    """Server-sent events, read as they come."""
+
+    def __init__(self, server, last_event_id: str | None = None):
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        resumption = {} if last_event_id is None else {"last-event-id": last_event_id}
+        self._connection.request("GET", "/otel/stream", headers={"accept": "text/event-stream", **resumption})
+        self._answer = self._connection.getresponse()
+        self.status = self._answer.status
+        self.headers = self._answer.headers
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._answer.close()
+        self._connection.close()
+
+    def next(self) -> dict[str, str]:
+        """The next event; comments and settings between events are passed over."""
+        event: dict[str, str] = {}
+        # Comments keep the connection alive, so its timeout alone would not end this.
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            line = self._answer.readline().decode()
+            if not line:
+                raise AssertionError("the stream ended")
+            line = line.rstrip("\r\n")
+            if line and not line.startswith(":"):
+                name, _, value = line.partition(":")
+                value = value.removeprefix(" ")
+                event[name] = event[name] + "\n" + value if name in event else value
+            elif not line:
+                if "data" in event:
+                    return event
+                event = {}
+        raise AssertionError("waited in vain for an event")
+
+    def next_trace(self) -> dict[str, str]:
+        """The next finished trace, with its data decoded."""
+        while True:
+            event = self.next()
+            if event["event"] == "otel.trace":
+                return {**event, "data": json.loads(event["data"])}
+
+
+def test_the_stream_sends_an_event_for_each_finished_trace(serve):
+    server = serve()
+    with Stream(server) as stream:
+        assert stream.status == 200
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        server.get("/health")
+        server.get("/boom")
+        first, second = stream.next_trace(), stream.next_trace()
+    spans = server.spans()
+    roots = [span for span in spans if span["parent"] is None]
+    assert [first["data"]["trace"], second["data"]["trace"]] == [root["trace"] for root in roots]
+    assert [first["data"]["name"], second["data"]["name"]] == ["GET /health", "GET /boom"]
+    assert first["id"] and second["id"] and first["id"] != second["id"]
+
+
+def test_a_continued_trace_is_finished_for_us_when_our_first_span_is(serve):
+    server = serve()
+    with Stream(server) as stream:
+        server.get("/health", traceparent(TRACE))
+        assert stream.next_trace()["data"]["trace"] == TRACE
+
+
+def test_the_stream_sends_an_event_for_each_span_before_its_trace(serve):
+    server = serve()
+    with Stream(server) as stream:
+        server.get("/boom")
+        events = [stream.next() for _ in range(3)]
+    assert [event["event"] for event in events] == ["otel.span", "otel.span", "otel.trace"]
+    assert [json.loads(event["data"])["name"] for event in events] == ["check the boiler", "GET /boom", "GET /boom"]
+    assert all(event["id"] for event in events)
+
+
+def test_last_event_id_resumes_without_loss_or_repetition(serve):
+    server = serve()
+    with Stream(server) as stream:
+        server.get("/health?n=0")
+        seen = stream.next_trace()
+    for path in ("/api/products", "/boom", "/nowhere"):
+        server.get(path)
+    with Stream(server, last_event_id=seen["id"]) as stream:
+        missed = [stream.next_trace()["data"]["name"] for _ in range(3)]
+        assert missed == ["GET /api/products", "GET /boom", "GET"]
+        server.get("/health")
+        assert stream.next_trace()["data"]["name"] == "GET /health"
+
+
+def test_line_breaks_in_a_span_do_not_break_the_stream(serve):
+    server = serve('(define app (host/make-app (list (dream-get "/x" (fn (request) (otel/with-span "one\\ntwo\\r\\n\\ndata: three" {} (fn () (host/ok nil))))))))')
+    with Stream(server) as stream:
+        server.get("/x")
+        assert json.loads(stream.next()["data"])["name"] == "one\ntwo\r\n\ndata: three"
+        assert stream.next_trace()["data"]["name"] == "GET /x"
+
+
+def test_readers_that_leave_harm_nobody(serve):
+    server = serve()
+    for _ in range(30):
+        with Stream(server):
+            pass
+    for _ in range(5):
+        server.get("/health")
+    assert len(server.wait_for_spans(5)) == 5
+    with Stream(server) as stream:
+        server.get("/boom")
+        assert stream.next_trace()["data"]["name"] == "GET /boom"

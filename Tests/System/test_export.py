@@ -1,0 +1,320 @@
+"""OTLP/JSON as others read it: a strict validator, and a collector at the other end of a real connection."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from otlp_receiver import Receiver, attributes, parse_strictly, spans_of
+from sx_process import PATIENCE, ROOT, wait_until
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = "b7ad6b7169203331"
+
+#: Attributes of every type, an event, a link, a status.
+EVERYTHING = """
+(define (everything request)
+  (otel/with-span "everything" {:text "Grüße \\"quoted\\"\\n"
+                                :whole 9007199254740993
+                                :fraction 0.5
+                                :truth true
+                                :falsehood false
+                                :many (list 1 "two" 3.5)
+                                :nested {:inner (list true)}}
+    (fn ()
+      (otel/add-event! "halfway" {:percent 50})
+      (otel/add-link! {:trace "11111111111111111111111111111111" :span "2222222222222222"})
+      (otel/set-status! "ok" nil)
+      (host/ok nil))
+    {:kind "producer"}))
+
+(define app
+  (host/make-app (list (dream-get "/everything" everything))))
+"""
+
+
+def exported(server) -> str:
+    """What otel/export-otlp-json makes of the ring, asked through the probe."""
+    outcome = server.evaluate("(otel/export-otlp-json (otel/recent))")
+    assert outcome.status == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+def validate(payload: str):
+    verdict = subprocess.run(
+        [sys.executable, str(ROOT / "Tests/Tools/otlp_validate.py"), "traces"],
+        input=payload,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+
+
+def ids_in_ring(server) -> list[tuple[str, str]]:
+    return [(span["trace"], span["span"]) for span in server.spans()]
+
+
+# ── The payload ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_payload_of_the_shop_passes_the_strict_validator(serve):
+    server = serve()
+    for path in ("/health", "/boom", "/api/products", "/api/products/cup/price?currency=jpy", "/nowhere"):
+        server.get(path, {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "a=1"})
+    # 1 + 2 + 3 (query, rendering) + 7 + 1
+    assert len(server.wait_for_spans(14)) == 14
+    payload = exported(server)
+    validate(payload)
+    assert len(spans_of(parse_strictly(payload))) == 14
+
+
+def test_the_payload_of_values_of_every_type_passes_the_strict_validator(serve):
+    server = serve(EVERYTHING)
+    server.get("/everything")
+    server.wait_for_spans(2)
+    validate(exported(server))
+
+
+def test_the_payload_of_no_spans_passes_the_strict_validator(serve):
+    server = serve()
+    payload = exported(server)
+    validate(payload)
+    assert spans_of(parse_strictly(payload)) == []
+
+
+def test_values_of_every_type_survive(serve):
+    server = serve(EVERYTHING)
+    server.get("/everything")
+    server.wait_for_spans(2)
+    (span,) = [span for span in spans_of(parse_strictly(exported(server))) if span.name == "everything"]
+    values = attributes(span)
+    assert values["text"] == 'Grüße "quoted"\n'
+    assert values["whole"] == 9007199254740993
+    assert values["fraction"] == 0.5
+    assert values["truth"] is True
+    assert values["falsehood"] is False
+    assert [value.WhichOneof("value") for value in values["many"].values] == ["int_value", "string_value", "double_value"]
+    assert values["nested"].values[0].key == "inner"
+    assert span.kind == 4
+    assert span.status.code == 1
+    (event,) = span.events
+    assert (event.name, attributes(event)) == ("halfway", {"percent": 50})
+    assert span.start_time_unix_nano <= event.time_unix_nano <= span.end_time_unix_nano
+    (link,) = span.links
+    assert (link.trace_id.hex(), link.span_id.hex()) == ("1" * 32, "2" * 16)
+
+
+def test_a_root_has_no_parent_and_a_child_has(serve):
+    server = serve()
+    server.get("/boom")
+    server.wait_for_spans(2)
+    spans = {span.name: span for span in spans_of(parse_strictly(exported(server)))}
+    root, child = spans["GET /boom"], spans["check the boiler"]
+    assert root.parent_span_id == b""
+    assert child.parent_span_id == root.span_id
+    assert (root.kind, child.kind) == (2, 1)
+    assert root.status.code == 2
+    assert "parentSpanId\":null" not in exported(server)
+
+
+def test_the_resource_says_who_speaks(serve):
+    server = serve(OTEL_SERVICE_NAME="tea house", OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test,owner=A%20B")
+    server.get("/health")
+    server.wait_for_spans(1)
+    (resource,) = parse_strictly(exported(server)).resource_spans
+    values = attributes(resource.resource)
+    assert values["service.name"] == "tea house"
+    assert values["deployment.environment.name"] == "test"
+    assert values["owner"] == "A B"
+    assert values["process.pid"] == server.process.pid
+    assert {"telemetry.sdk.name", "telemetry.sdk.language", "telemetry.sdk.version", "host.name"} <= values.keys()
+
+
+def test_the_trace_as_a_file_passes_the_strict_validator(serve):
+    server = serve()
+    server.get("/boom", {"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    server.wait_for_spans(2)
+    payload = server.get(f"/otel/trace/{TRACE}.json").body
+    validate(payload)
+    assert len(spans_of(parse_strictly(payload))) == 2
+
+
+# ── The real transport ───────────────────────────────────────────────────────────────────────────
+
+
+def test_post_otlp_sends_spans_over_http(serve):
+    server = serve()
+    server.get("/boom")
+    server.wait_for_spans(2)
+    with Receiver() as receiver:
+        outcome = server.evaluate(f'(get (otel/post-otlp "{receiver.url}" (otel/trace-spans (otel/latest-trace)) http/request) :status)')
+        assert (outcome.status, outcome.out) == (0, "200\n"), outcome.err
+        (export,) = receiver.exports
+        assert export.path == "/v1/traces"
+        assert export.headers["content-type"] == "application/json"
+        assert sorted(span.name for span in receiver.spans) == ["GET /boom", "check the boiler"]
+
+
+def test_a_program_without_server_sends_spans_over_http(sx):
+    with Receiver() as receiver:
+        source = f"""
+          (otel/with-span "outer" {{:step 1}} (fn () (otel/with-span "inner" {{}} (fn () nil))))
+          (get (otel/post-otlp "{receiver.url}" (otel/recent) http/request) :status)"""
+        outcome = sx("eval", source)
+        assert (outcome.status, outcome.out) == (0, "200\n"), outcome.err
+        inner, outer = receiver.spans
+        assert (inner.name, outer.name) == ("inner", "outer")
+        assert inner.parent_span_id == outer.span_id
+
+
+def test_sx_run_exports_what_a_program_recorded(sx):
+    program = sx.write("program.sx", '(otel/with-span "work" {} (fn () (println "done")))')
+    with Receiver() as receiver:
+        outcome = sx("run", str(program), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+        assert (outcome.status, outcome.out) == (0, "done\n"), outcome.err
+        assert [span.name for span in receiver.spans] == ["work"]
+
+
+def test_a_program_continues_the_trace_of_its_environment(sx):
+    program = sx.write("program.sx", '(otel/with-span "work" {} (fn () nil))')
+    with Receiver() as receiver:
+        outcome = sx("run", str(program), OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, TRACEPARENT=f"00-{TRACE}-{PARENT}-01")
+        assert outcome.status == 0, outcome.err
+        (span,) = receiver.spans
+        assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
+
+
+def test_the_spans_in_the_ring_arrive_at_the_configured_endpoint(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="100")
+        for path in ("/health", "/boom", "/api/products/cup/price?currency=jpy", "/nowhere"):
+            server.get(path)
+        # 1 + 2 + 7 + 1
+        wait_until(lambda: len(receiver.spans) >= 11, "11 spans at the receiver", seconds=20)
+        assert len(receiver.ids) == 11
+        assert sorted(receiver.ids) == sorted(ids_in_ring(server))
+        assert {export.path for export in receiver.exports} == {"/v1/traces"}
+        for export in receiver.exports:
+            validate(export.text)
+
+
+def test_the_endpoint_of_the_signal_is_taken_as_it_is_and_headers_are_sent(serve):
+    with Receiver() as receiver:
+        server = serve(
+            OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{receiver.url}/collect/here",
+            OTEL_EXPORTER_OTLP_HEADERS="api-key=secret%20one,tenant=7",
+            OTEL_BSP_SCHEDULE_DELAY="100",
+        )
+        server.get("/health")
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        (export,) = receiver.exports
+        assert export.path == "/collect/here"
+        assert export.headers["api-key"] == "secret one"
+        assert export.headers["tenant"] == "7"
+
+
+def test_exporting_makes_no_spans_of_its_own(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        server.get("/health")
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        server.get("/health")
+        wait_until(lambda: len(receiver.spans) >= 2, "a second span at the receiver", seconds=20)
+        assert [span["name"] for span in server.spans()] == ["GET /health", "GET /health"]
+        assert "traceparent" not in receiver.exports[0].headers
+
+
+def test_a_full_batch_is_sent_at_once(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="600000", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="5")
+        for _ in range(5):
+            server.get("/health")
+        wait_until(lambda: len(receiver.spans) == 5, "the full batch", seconds=20)
+
+
+def test_no_span_goes_out_when_telemetry_is_disabled(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50", OTEL_SDK_DISABLED="true")
+        assert server.get("/health").status == 200
+        assert server.terminate() == 0
+        assert receiver.attempts == 0
+
+
+def test_the_payload_is_compressed_when_the_environment_says_so(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="100", OTEL_EXPORTER_OTLP_COMPRESSION="gzip")
+        server.get("/health")
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        assert receiver.exports[0].headers.get("content-encoding") == "gzip"
+
+
+# ── When the collector is in trouble ─────────────────────────────────────────────────────────────
+
+
+def test_a_busy_collector_is_asked_again(serve):
+    with Receiver(answers=((503, {"retry-after": "1"}, ""),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        server.get("/health")
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        assert receiver.attempts == 2
+        assert receiver.ids == ids_in_ring(server)
+
+
+def test_a_refusal_is_not_repeated(serve):
+    with Receiver(answers=((400, {}, ""),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        server.get("/health")
+        wait_until(lambda: receiver.attempts == 1, "the first attempt", seconds=20)
+        server.get("/boom")
+        wait_until(lambda: receiver.spans, "the spans after it", seconds=20)
+        assert sorted(span.name for span in receiver.spans) == ["GET /boom", "check the boiler"]
+
+
+def test_a_partial_success_is_reported_and_not_repeated(serve):
+    answer = json.dumps({"partialSuccess": {"rejectedSpans": "1", "errorMessage": "too long a name"}})
+    with Receiver(answers=((200, {}, answer),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        server.get("/health")
+        wait_until(lambda: "too long a name" in server.err, "the collector's message on standard error", seconds=20)
+        assert receiver.attempts == 1
+
+
+def test_without_a_collector_the_server_serves_on(serve):
+    with Receiver() as gone:
+        pass
+    server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=gone.url, OTEL_BSP_SCHEDULE_DELAY="10")
+    for _ in range(5):
+        assert server.get("/health").status == 200
+    assert len(server.wait_for_spans(5)) == 5
+
+
+# ── At the end ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_spans_are_flushed_when_the_server_is_stopped(serve, number):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="600000")
+        for _ in range(3):
+            server.get("/health")
+        recorded = ids_in_ring(server)
+        assert receiver.spans == []
+        assert server.terminate(number) == 0
+        assert len(recorded) == 3
+        assert sorted(receiver.ids) == sorted(recorded)
+
+
+def test_the_spans_of_a_request_in_flight_are_flushed_too(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="600000")
+        asking = threading.Thread(target=server.get, args=("/slow?ms=1000",))
+        asking.start()
+        wait_until(lambda: server.value("(len (otel/open-spans))") == 2, "the request to be under way", seconds=20)
+        status = server.terminate()
+        asking.join(PATIENCE)
+        assert status == 0
+        assert sorted(span.name for span in receiver.spans) == ["GET /slow", "wait for the supplier"]
