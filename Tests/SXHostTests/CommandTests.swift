@@ -33,115 +33,122 @@ import Testing
     return (process, output, errors)
   }
 
-  static func sx(_ arguments: String..., input: String = "") throws -> Outcome {
-    let (process, output, errors) = try start(arguments, input: input)
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return Outcome(status: process.terminationStatus, output: text, errors: complaint)
+  static func sx(_ arguments: String..., input: String = "") async throws -> Outcome { try await sx(arguments, input: input) }
+
+  static func sx(_ arguments: [String], input: String = "") async throws -> Outcome {
+    try await withCheckedThrowingContinuation { continuation in
+      // Waiting for a process must not take up a thread of the tasks.
+      DispatchQueue(label: "sx").async {
+        continuation.resume(
+          with: Result {
+            let (process, output, errors) = try start(arguments, input: input)
+            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            return Outcome(status: process.terminationStatus, output: text, errors: complaint)
+          })
+      }
+    }
   }
 
   /// A file in a folder of its own, for the time of `body`.
-  static func withFile<Value>(_ text: String, _ body: (String) throws -> Value) throws -> Value {
+  static func withFile<Value>(_ text: String, _ body: (String) async throws -> Value) async throws -> Value {
     let folder = FileManager.default.temporaryDirectory.appending(path: "sx-test-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appending(path: "program.sx")
     try Data(text.utf8).write(to: file)
-    return try body(file.path)
+    return try await body(file.path)
   }
 
   // MARK: eval, run, check
 
-  @Test func evalPrintsTheLastValueAsThePrinterWritesIt() throws {
-    let outcome = try Self.sx("eval", "(define x \"a\") (list x :k nil 1.0)")
+  @Test func evalPrintsTheLastValueAsThePrinterWritesIt() async throws {
+    let outcome = try await Self.sx("eval", "(define x \"a\") (list x :k nil 1.0)")
     #expect(outcome.output == "(\"a\" \"k\" nil 1.0)\n")
     #expect(outcome.status == 0 && outcome.errors == "")
-    #expect(try Self.sx("eval", "-", input: "(+ 1\n 2)").output == "3\n")
+    #expect(try await Self.sx("eval", "-", input: "(+ 1\n 2)").output == "3\n")
   }
 
-  @Test func evalLoadsFilesFirst() throws {
-    try Self.withFile("(define (twice x) (* 2 x))") { path in
-      let outcome = try Self.sx("eval", "--load", path, "(twice 21)")
+  @Test func evalLoadsFilesFirst() async throws {
+    try await Self.withFile("(define (twice x) (* 2 x))") { path in
+      let outcome = try await Self.sx("eval", "--load", path, "(twice 21)")
       #expect(outcome.output == "42\n")
     }
   }
 
-  @Test func anErrorIsLocatedOnStandardErrorAndExitsWith1() throws {
-    let outcome = try Self.sx("eval", "(println \"before\") (+ 1 nowhere)")
+  @Test func anErrorIsLocatedOnStandardErrorAndExitsWith1() async throws {
+    let outcome = try await Self.sx("eval", "(println \"before\") (+ 1 nowhere)")
     #expect(outcome.status == 1)
     #expect(outcome.output == "before\n")
     #expect(outcome.errors.contains("Undefined symbol: nowhere") && outcome.errors.contains("<eval>:1:25"))
   }
 
-  @Test func wrongUsageExitsWith64() throws {
+  @Test func wrongUsageExitsWith64() async throws {
     for arguments in [["eval"], ["nonsense"], ["serve", "--port", "70000"], ["eval", "1", "--connect", "x", "--load", "y"]] {
-      let (process, output, errors) = try Self.start(arguments)
-      _ = output.fileHandleForReading.readDataToEndOfFile()
-      let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 64, "\(arguments)")
-      #expect(complaint.contains("Usage: sx"), "\(arguments)")
+      let outcome = try await Self.sx(arguments)
+      #expect(outcome.status == 64, "\(arguments)")
+      #expect(outcome.errors.contains("Usage: sx"), "\(arguments)")
     }
   }
 
-  @Test func aMissingFileIsNamed() throws {
+  @Test func aMissingFileIsNamed() async throws {
     for command in ["run", "check", "test", "serve"] {
-      let outcome = try Self.sx(command, "/nowhere/missing.sx")
+      let outcome = try await Self.sx(command, "/nowhere/missing.sx")
       #expect(outcome.status == 1, "\(command)")
       #expect(outcome.errors.contains("/nowhere/missing.sx"), "\(command): \(outcome.errors)")
     }
   }
 
-  @Test func runHandsTheArgumentsOverAndExitsAsToldTo() throws {
-    try Self.withFile("(println (rest (command-line))) (exit 7)") { path in
-      let outcome = try Self.sx("run", path, "a", "--port", "-v")
+  @Test func runHandsTheArgumentsOverAndExitsAsToldTo() async throws {
+    try await Self.withFile("(println (rest (command-line))) (exit 7)") { path in
+      let outcome = try await Self.sx("run", path, "a", "--port", "-v")
       #expect(outcome.output == "(a --port -v)\n" || outcome.output == "(\"a\" \"--port\" \"-v\")\n")
       #expect(outcome.status == 7)
     }
   }
 
-  @Test func deadlockIsAnErrorAndNotAHang() throws {
-    let outcome = try Self.sx("eval", "(perform {:op \"wait\" :args (list \"x\" nil)})")
+  @Test func deadlockIsAnErrorAndNotAHang() async throws {
+    let outcome = try await Self.sx("eval", "(perform {:op \"wait\" :args (list \"x\" nil)})")
     #expect(outcome.status == 1 && outcome.errors.contains("deadlock"))
   }
 
-  @Test func unknownOperationCanBeCaught() throws {
-    #expect(try Self.sx("eval", "(guard (e (true \"caught\")) (perform {:op \"fly\" :args ()}))").output == "\"caught\"\n")
+  @Test func unknownOperationCanBeCaught() async throws {
+    #expect(try await Self.sx("eval", "(guard (e (true \"caught\")) (perform {:op \"fly\" :args ()}))").output == "\"caught\"\n")
   }
 
-  @Test func checkReportsWithoutRunning() throws {
-    try Self.withFile("(println \"ran\")\n(frobnicate 1)\n") { path in
-      let outcome = try Self.sx("check", path)
+  @Test func checkReportsWithoutRunning() async throws {
+    try await Self.withFile("(println \"ran\")\n(frobnicate 1)\n") { path in
+      let outcome = try await Self.sx("check", path)
       #expect(outcome.status == 1 && outcome.output == "")
       #expect(outcome.errors.contains("Undefined symbol: frobnicate") && outcome.errors.contains("\(path):2:2"))
     }
-    try Self.withFile("(println \"ran\")") { path in
-      let outcome = try Self.sx("check", path)
+    try await Self.withFile("(println \"ran\")") { path in
+      let outcome = try await Self.sx("check", path)
       #expect(outcome.status == 0 && outcome.output == "" && outcome.errors == "")
     }
   }
 
-  @Test func replWithoutATerminalEvaluatesFormByForm() throws {
-    let outcome = try Self.sx("repl", input: "(+ 1 2)\n*1\n(list\n *1\n *1)\n(nowhere)\n4\n")
+  @Test func replWithoutATerminalEvaluatesFormByForm() async throws {
+    let outcome = try await Self.sx("repl", input: "(+ 1 2)\n*1\n(list\n *1\n *1)\n(nowhere)\n4\n")
     #expect(outcome.output == "3\n3\n(3 3)\n4\n")
     #expect(outcome.errors.contains("Undefined symbol: nowhere"))
     #expect(outcome.status == 1)
-    #expect(try Self.sx("repl", input: "1").status == 0)
+    #expect(try await Self.sx("repl", input: "1").status == 0)
   }
 
   // MARK: test
 
-  @Test func testShowsAFailureWithPlaceAndBothValues() throws {
-    try Self.withFile("(defsuite \"sums\"\n  (deftest \"right\" (assert-equal 2 (+ 1 1)))\n  (deftest \"wrong\"\n    (assert-equal 3 (+ 1 1))))") { path in
-      let outcome = try Self.sx("test", path)
+  @Test func testShowsAFailureWithPlaceAndBothValues() async throws {
+    try await Self.withFile("(defsuite \"sums\"\n  (deftest \"right\" (assert-equal 2 (+ 1 1)))\n  (deftest \"wrong\"\n    (assert-equal 3 (+ 1 1))))") { path in
+      let outcome = try await Self.sx("test", path)
       #expect(outcome.status == 1)
       #expect(outcome.output.contains("sums > wrong  \(path):4"))
       #expect(outcome.output.contains("expected  3") && outcome.output.contains("got       2"))
       #expect(outcome.output.hasSuffix("\n1 passed, 1 failed\n"))
-      let filtered = try Self.sx("test", "--filter", "right", path)
+      let filtered = try await Self.sx("test", "--filter", "right", path)
       #expect(filtered.status == 0 && filtered.output.hasSuffix("\n1 passed, 0 failed\n"))
-      #expect(try Self.sx("test", "--filter", "no such case", path).status == 1)
+      #expect(try await Self.sx("test", "--filter", "no such case", path).status == 1)
     }
   }
 
@@ -153,9 +160,9 @@ import Testing
     "(perform {:op \"wait\" :args (list \"x\" nil)})",
     "",
   ])
-  func suiteThatDoesNotGetToItsEndFails(source: String) throws {
-    try Self.withFile(source) { path in
-      let outcome = try Self.sx("test", path)
+  func suiteThatDoesNotGetToItsEndFails(source: String) async throws {
+    try await Self.withFile(source) { path in
+      let outcome = try await Self.sx("test", path)
       #expect(outcome.status == 1)
       #expect(outcome.output.hasSuffix("1 failed\n"), "\(outcome.output)")
     }
@@ -165,15 +172,15 @@ import Testing
 
   @Test func portInUseIsSaidInOneLine() async throws {
     let server = try await TestServer.handling("(fn (exchange request) nil)")
-    let outcome = try Self.sx("serve", "--port", String(server.address.port))
+    let outcome = try await Self.sx("serve", "--port", String(server.address.port))
     #expect(outcome.status == 1)
     #expect(outcome.errors == "sx: http-serve: port \(server.address.port) on 127.0.0.1 is already in use\n")
     await server.stop()
   }
 
-  @Test func fileWithoutAnApplicationIsRefused() throws {
-    try Self.withFile("(define ap 1)") { path in
-      let outcome = try Self.sx("serve", path)
+  @Test func fileWithoutAnApplicationIsRefused() async throws {
+    try await Self.withFile("(define ap 1)") { path in
+      let outcome = try await Self.sx("serve", path)
       #expect(outcome.errors == "sx: \(path) does not define app, the application to serve\n")
     }
   }
@@ -189,7 +196,7 @@ import Testing
     let url = try #require(greeting.split(separator: " ").first { $0.hasPrefix("http://") })
     let port = try #require(Int(url.drop { $0 != "/" }.dropFirst(2).drop { $0 != ":" }.dropFirst().prefix { $0.isNumber }))
     let connection = try RawConnection(port: port)
-    try connection.send("GET /slow?ms=600 HTTP/1.1\r\nHost: x\r\n\r\n")
+    try await connection.send("GET /slow?ms=600 HTTP/1.1\r\nHost: x\r\n\r\n")
     // Once its span is open, the request is in flight.
     let opened = "(some (fn (span) (= (get span :name) \"wait for the supplier\")) (otel/open-spans))"
     while true {
@@ -197,7 +204,7 @@ import Testing
       try await Task.sleep(for: .milliseconds(5))
     }
     kill(process.processIdentifier, signal)
-    #expect(try connection.readToEnd().contains("\"waited\":600"))
+    #expect(try await connection.readToEnd().contains("\"waited\":600"))
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 0)
     #expect(!FileManager.default.fileExists(atPath: socket))

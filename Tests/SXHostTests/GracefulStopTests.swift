@@ -42,12 +42,12 @@ import Testing
   @Test func streamEndsAtOnceAndItsHandlerIsReleased() async throws {
     let server = try await Self.start(grace: 10_000)
     let connection = try RawConnection(server.address)
-    try connection.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
-    _ = try connection.read(until: "tick ")
+    try await connection.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+    _ = try await connection.read(until: "tick ")
     let clock = ContinuousClock()
     let begin = clock.now
     server.beginStop()
-    #expect(try connection.readToEnd().hasSuffix("0\r\n\r\n"))
+    #expect(try await connection.readToEnd().hasSuffix("0\r\n\r\n"))
     _ = await server.ending
     #expect(clock.now - begin < .seconds(5), "neither the grace time nor the handler's minute was waited for")
   }
@@ -64,12 +64,12 @@ import Testing
   @Test func idleConnectionsDoNotDelayTheEnd() async throws {
     let server = try await Self.start(grace: 10_000)
     let idle = try RawConnection(server.address)
-    try idle.send("GET /?ms=1 HTTP/1.1\r\nHost: x\r\n\r\n")
-    _ = try idle.read(until: "done")
+    try await idle.send("GET /?ms=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    _ = try await idle.read(until: "done")
     let clock = ContinuousClock()
     let begin = clock.now
     await server.stop()
     #expect(clock.now - begin < .seconds(5))
-    #expect(try idle.readToEnd() == "")
+    #expect(try await idle.readToEnd() == "")
   }
 }

@@ -100,16 +100,16 @@ import Testing
     let server = try await Probed()
     let silent = try RawConnection(unix: server.path)
     let halfway = try RawConnection(unix: server.path)
-    try halfway.send([0, 0, 0, 10, 1, 40])
+    try await halfway.send([0, 0, 0, 10, 1, 40])
     let confused = try RawConnection(unix: server.path)
-    try confused.send("GET / HTTP/1.1\r\n\r\n")
+    try await confused.send("GET / HTTP/1.1\r\n\r\n")
     // A frame of kind 4: refusal, in words.
-    #expect(try Array(confused.readToEnd().utf8)[4] == 4)
+    #expect(try await Array(confused.readToEnd().utf8)[4] == 4)
     let unknown = try RawConnection(unix: server.path)
-    try unknown.send([0, 0, 0, 0, 9])
-    #expect(try unknown.readToEnd().contains("unknown kind of frame"))
+    try await unknown.send([0, 0, 0, 0, 9])
+    #expect(try await unknown.readToEnd().contains("unknown kind of frame"))
     // A client that leaves before its answer is there.
-    try RawConnection(unix: server.path).send([0, 0, 0, 12, 1] + Array("(sleep 200) ".utf8))
+    try await RawConnection(unix: server.path).send([0, 0, 0, 12, 1] + Array("(sleep 200) ".utf8))
     guard case .value("3") = try ProbeClient(path: server.path).evaluate("3") else { return #expect(Bool(false)) }
     _ = (silent, halfway)
     await server.stop()

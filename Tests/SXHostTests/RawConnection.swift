@@ -1,3 +1,4 @@
+import Dispatch
 import SXHost
 
 #if canImport(Darwin)
@@ -13,9 +14,14 @@ private let systemSend = send as @convention(c) (Int32, UnsafeRawPointer?, Int, 
 
 /// A blocking TCP or Unix-domain connection, for what a well-behaved HTTP client would not do.
 final class RawConnection: Sendable {
-  struct Failure: Error, CustomStringConvertible { let description: String }
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+    init(description: String) { self.description = description }
+    init(_ action: String) { description = "\(action): \(String(cString: strerror(errno)))" }
+  }
 
   private let descriptor: Int32
+  private let queue = DispatchQueue(label: "connection")
 
   convenience init(_ address: ListeningAddress) throws { try self.init(host: address.host, port: address.port) }
 
@@ -28,7 +34,7 @@ final class RawConnection: Sendable {
     let result = withUnsafePointer(to: &target) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
     }
-    guard result == 0 else { throw Failure(description: "cannot connect: \(String(cString: strerror(errno)))") }
+    guard result == 0 else { throw Failure("cannot connect") }
     limitWaiting()
   }
 
@@ -40,7 +46,7 @@ final class RawConnection: Sendable {
     let result = withUnsafePointer(to: &target) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
     }
-    guard result == 0 else { throw Failure(description: "cannot connect: \(String(cString: strerror(errno)))") }
+    guard result == 0 else { throw Failure("cannot connect") }
     limitWaiting()
   }
 
@@ -53,36 +59,40 @@ final class RawConnection: Sendable {
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
-  func send(_ text: String) throws { try send(Array(text.utf8)) }
+  func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
-  func send(_ bytes: [UInt8]) throws {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { systemSend(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-      guard count > 0 else { throw Failure(description: "cannot send: \(String(cString: strerror(errno)))") }
-      rest = rest.dropFirst(count)
+  func send(_ bytes: [UInt8]) async throws {
+    try await onItsOwnThread { [descriptor] in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { systemSend(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        guard count > 0 else { throw Failure("cannot send") }
+        rest = rest.dropFirst(count)
+      }
     }
   }
 
-  /// Some bytes; none at the end.
-  func read() throws -> [UInt8] {
-    var chunk = [UInt8](repeating: 0, count: 16 * 1024)
-    let count = recv(descriptor, &chunk, chunk.count, 0)
-    guard count >= 0 else { throw Failure(description: "cannot receive: \(String(cString: strerror(errno)))") }
-    return Array(chunk[..<count])
+  /// Some bytes; none at the end, however the other side brought it about.
+  func read() async throws -> [UInt8] {
+    try await onItsOwnThread { [descriptor] in
+      var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+      let count = recv(descriptor, &chunk, chunk.count, 0)
+      guard count >= 0 || errno == ECONNRESET else { throw Failure("cannot receive") }
+      return Array(chunk[..<max(0, count)])
+    }
   }
 
-  func readToEnd() throws -> String {
+  func readToEnd() async throws -> String {
     var all: [UInt8] = []
-    while case let bytes = try read(), !bytes.isEmpty { all += bytes }
+    while case let bytes = try await read(), !bytes.isEmpty { all += bytes }
     return String(decoding: all, as: UTF8.self)
   }
 
   /// Everything up to and including the first `mark`, and what came with it.
-  func read(until mark: String) throws -> String {
+  func read(until mark: String) async throws -> String {
     var all = ""
     while !all.contains(mark) {
-      let bytes = try read()
+      let bytes = try await read()
       guard !bytes.isEmpty else { throw Failure(description: "the connection ended after \(all.debugDescription)") }
       all += String(decoding: bytes, as: UTF8.self)
     }
@@ -90,8 +100,15 @@ final class RawConnection: Sendable {
   }
 
   /// The whole answer to a GET, on a connection of its own.
-  func get(_ target: String) throws -> String {
-    try send("GET \(target) HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
-    return try readToEnd()
+  func get(_ target: String) async throws -> String {
+    try await send("GET \(target) HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+    return try await readToEnd()
+  }
+
+  /// Blocking calls would take the threads away on which the server's tasks run.
+  private func onItsOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+      queue.async { continuation.resume(with: Result(catching: body)) }
+    }
   }
 }

@@ -34,7 +34,7 @@ import Testing
   @Test(arguments: ["/%zz", "/%f", "/%ff", "/?a=%c3"])
   func targetThatCannotBeDecodedIsABadRequest(target: String) async throws {
     let server = try await TestServer.handling(Self.echo)
-    #expect(try RawConnection(server.address).get(target).hasPrefix("HTTP/1.1 400 "))
+    #expect(try await RawConnection(server.address).get(target).hasPrefix("HTTP/1.1 400 "))
     await server.stop()
   }
 
@@ -44,8 +44,8 @@ import Testing
       """)
     let connection = try RawConnection(server.address)
     // The second response must begin right after the first head.
-    try connection.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    let text = try connection.readToEnd().lowercased()
+    try await connection.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    let text = try await connection.readToEnd().lowercased()
     #expect(text.components(separatedBy: "content-length: 12\r\n").count == 3)
     #expect(!text.contains("twelve bytes"))
     await server.stop()
@@ -56,22 +56,22 @@ import Testing
     #expect(try await server.request("/", method: "POST", body: String(repeating: "x", count: 100)).status == 200)
     #expect(try await server.request("/", method: "POST", body: String(repeating: "x", count: 101)).status == 413)
     let chunked = try RawConnection(server.address)
-    try chunked.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nc8\r\n")
-    try chunked.send(String(repeating: "x", count: 200) + "\r\n0\r\n\r\n")
-    #expect(try chunked.readToEnd().hasPrefix("HTTP/1.1 413 "))
+    try await chunked.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nc8\r\n")
+    try await chunked.send(String(repeating: "x", count: 200) + "\r\n0\r\n\r\n")
+    #expect(try await chunked.readToEnd().hasPrefix("HTTP/1.1 413 "))
     await server.stop()
   }
 
   @Test func clientThatAsksBeforeSendingIsToldToGoOn() async throws {
     let server = try await TestServer.handling(Self.echo, options: ":body-limit 100")
     let connection = try RawConnection(server.address)
-    try connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
-    #expect(try connection.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
-    try connection.send("hi")
-    #expect(try connection.readToEnd().hasPrefix("HTTP/1.1 200 "))
+    try await connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+    #expect(try await connection.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
+    try await connection.send("hi")
+    #expect(try await connection.readToEnd().hasPrefix("HTTP/1.1 200 "))
     let refused = try RawConnection(server.address)
-    try refused.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
-    #expect(try refused.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 413 "))
+    try await refused.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+    #expect(try await refused.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 413 "))
     await server.stop()
   }
 

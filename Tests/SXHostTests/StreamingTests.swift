@@ -26,11 +26,11 @@ import Testing
   @Test func chunksArriveInOrderWhileTheHandlerRuns() async throws {
     let server = try await Self.server("(write \"one \") (perform {:op \"wait\" :args '(\"go\" 10000)}) (write \"two\")")
     let connection = try RawConnection(server.address)
-    try connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    #expect(try connection.read(until: "one ").contains("HTTP/1.1 200"))
+    try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    #expect(try await connection.read(until: "one ").contains("HTTP/1.1 200"))
     try await server.evaluate("(perform {:op \"notify\" :args '(\"go\")})")
     // The end of the handler ends the stream: the final chunk.
-    let rest = try connection.readToEnd()
+    let rest = try await connection.readToEnd()
     #expect(rest.contains("two\r\n") && rest.hasSuffix("0\r\n\r\n"))
     await server.stop()
   }
@@ -39,7 +39,7 @@ import Testing
     // 64 MB in pieces of 64 KB: more than all socket buffers take.
     let server = try await Self.server("(let loop ((i 0)) (if (and (< i 1000) (write (repeat \"x\" 65536))) (loop (+ i 1)) nil))")
     let connection = try RawConnection(server.address)
-    try connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     var before = -1
     var now = 0
     while before != now {
@@ -47,7 +47,7 @@ import Testing
       (before, now) = (now, try await server.datum("written").integer ?? 0)
     }
     #expect(now > 0 && now < 900, "the writer had gone \(now) pieces ahead")
-    #expect(try connection.readToEnd().utf8.count > 1000 * 65536)
+    #expect(try await connection.readToEnd().utf8.count > 1000 * 65536)
     #expect(try await server.datum("(list written ended)") == [1000, true])
     await server.stop()
   }
@@ -59,8 +59,8 @@ import Testing
       """)
     do {
       let connection = try RawConnection(server.address)
-      try connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-      _ = try connection.read(until: "hello")
+      try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+      _ = try await connection.read(until: "hello")
     }
     while try await server.datum("ended").isNull { try await Task.sleep(for: .milliseconds(5)) }
     #expect(try await server.datum("(list written ended)") == [1, true])
@@ -71,7 +71,7 @@ import Testing
     let server = try await Self.server("(let loop () (if (write (repeat \"x\" 65536)) (loop) nil))")
     do {
       let connection = try RawConnection(server.address)
-      try connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+      try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
       try await Task.sleep(for: .milliseconds(300))
     }
     while try await server.datum("ended").isNull { try await Task.sleep(for: .milliseconds(5)) }
@@ -80,7 +80,7 @@ import Testing
 
   @Test func bodyOfAHandlerThatDiesIsCutOff() async throws {
     let server = try await Self.server("(write \"so far\") (error \"so good\")")
-    let text = try RawConnection(server.address).get("/")
+    let text = try await RawConnection(server.address).get("/")
     #expect(text.contains("so far") && !text.hasSuffix("0\r\n\r\n"))
     #expect(await server.output().contains("so good"))
     await server.stop()
@@ -89,8 +89,8 @@ import Testing
   @Test func streamForHeadHasNoBody() async throws {
     let server = try await Self.server("(write \"unseen\")")
     let connection = try RawConnection(server.address)
-    try connection.send("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    let text = try connection.readToEnd()
+    try await connection.send("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    let text = try await connection.readToEnd()
     #expect(text.hasPrefix("HTTP/1.1 200 ") && text.hasSuffix("\r\n\r\n") && !text.contains("unseen"))
     await server.stop()
   }

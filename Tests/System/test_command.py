@@ -1,6 +1,5 @@
 """The command at a terminal and in scripts: eval, run, check, test, repl."""
 
-import os
 import re
 import signal
 import subprocess
@@ -49,8 +48,8 @@ def test_eval_prints_a_value_as_the_printer_writes_it(sx, source, printed):
 
 
 def test_what_the_expression_prints_comes_before_its_value(sx):
-    outcome = sx("eval", '(begin (println "first") (display "second") 3)')
-    assert outcome.out == "first\nsecond3\n" or outcome.out == "first\nsecond\n3\n"
+    outcome = sx("eval", '(begin (println "first") 3)')
+    assert outcome.out == "first\n3\n"
 
 
 def test_eval_reads_standard_input(sx):
@@ -314,10 +313,15 @@ def test_check_reads_deep_source(sx):
     assert sx("check", "open.sx", stack_kib=SMALL_STACK).status == 1
 
 
-def test_a_huge_number_is_read(sx):
+def test_an_integer_beyond_64_bits_is_read_as_a_float(sx):
+    outcome = sx("eval", "9223372036854775808")
+    assert float(outcome.out) == 2.0**63
+    assert re.search(r"[.e]", outcome.out)
+
+
+def test_a_number_of_100000_digits_is_read_or_refused(sx):
     outcome = sx("eval", "-", stdin="9" * 100_000)
     assert_value_or_clear_error(outcome, "inf", "+inf.0", "Infinity")
-    assert sx("eval", "9223372036854775808").out == "9223372036854775808.0\n" or sx("eval", "9223372036854775808").out == "9.223372036854776e18\n" or sx("eval", "9223372036854775808").out == "9.223372036854776e+18\n"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe(+ 1 2)", b"(str \"\xc3\")", b"\x00", b"(+ 1 \x00 2)"], ids=repr)
@@ -382,12 +386,6 @@ def test_a_folder_is_no_program(sx):
     assert outcome.err
 
 
-def test_a_program_waits_for_its_background_fibers(sx):
-    sx.write("fibers.sx", '(spawn (fn () (sleep 200) (println "second")))\n(println "first")')
-    outcome = sx("run", "fibers.sx")
-    assert (outcome.status, outcome.out) == (0, "first\nsecond\n")
-
-
 # ── check ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -438,14 +436,18 @@ def test_check_finds_undefined_symbols_even_where_nothing_runs(sx):
     assert "undefined.sx:4:5" in report and "no-such-value" in report
 
 
-def test_check_finds_wrong_arity_of_primitives_prelude_and_own_functions(sx):
-    sx.write("arity.sx", "(define (pair a b) (list a b))\n(define (f x)\n  (pair x 1 2))\n(define (g x)\n  (string-length x x))\n(define (h)\n  (host/ok 1 2 3))\n")
+@pytest.mark.parametrize(
+    "call, name",
+    [("(pair x 1 2)", "pair"), ("(string-length x x)", "string-length"), ("(host/ok x 2 3)", "host/ok")],
+    ids=["own function", "primitive", "prelude"],
+)
+def test_check_finds_a_wrong_number_of_arguments(sx, call, name):
+    sx.write("arity.sx", f"(define (pair a b) (list a b))\n(define (f x)\n  {call})\n")
     outcome = sx("check", "arity.sx")
     assert outcome.status == 1
     report = outcome.out + outcome.err
-    for place, name in (("3:3", "pair"), ("5:3", "string-length"), ("7:3", "host/ok")):
-        assert f"arity.sx:{place}" in report, report
-        assert name in report
+    assert "arity.sx:3:3" in report
+    assert name in report
 
 
 def test_check_reports_on_several_files(sx):
@@ -506,8 +508,8 @@ def test_a_failure_shows_suite_case_place_expected_and_got(sx):
     sx.write("sums.sx", SUITE)
     outcome = sx("test", "sums.sx")
     assert outcome.status == 1
-    failure = outcome.out[outcome.out.index("subtraction") - 100 if outcome.out.index("subtraction") > 100 else 0:]
-    assert "arithmetic" in failure
+    assert re.search(r"arithmetic > subtraction\b", outcome.out)
+    assert "addition" not in outcome.out
     assert "sums.sx:5" in outcome.out
     assert re.search(r"expected\W+1\b", outcome.out)
     assert re.search(r"got\W+2\b", outcome.out)
@@ -577,16 +579,24 @@ def test_without_arguments_the_manifest_decides(sx):
     assert (outcome.status, last_line(outcome.out)) == (0, "5 passed, 0 failed")
 
 
-def test_a_failure_in_counter_style_shows_suite_case_expected_and_got(sx):
+@pytest.fixture
+def failed_counter_suite(sx):
     sx.write("conformance/manifest.sx", MANIFEST)
     sx.write("conformance/counting.sx", COUNTER.replace("RESULT", "3"))
     outcome = sx("test", "counting")
     assert outcome.status == 1
-    assert "counting" in outcome.out and "two" in outcome.out
-    assert "counting.sx:11" in outcome.out
-    assert re.search(r"expected\W+3\b", outcome.out)
-    assert re.search(r"got\W+2\b", outcome.out)
     assert last_line(outcome.out) == "1 passed, 1 failed"
+    return outcome.out
+
+
+def test_a_failure_in_counter_style_shows_suite_case_expected_and_got(failed_counter_suite):
+    assert re.search(r"counting > two\b", failed_counter_suite)
+    assert re.search(r"expected\W+3\b", failed_counter_suite)
+    assert re.search(r"got\W+2\b", failed_counter_suite)
+
+
+def test_a_failure_in_counter_style_shows_its_place(failed_counter_suite):
+    assert "counting.sx:11" in failed_counter_suite
 
 
 def test_a_counter_suite_that_stops_half_way_is_a_failure(sx):

@@ -68,8 +68,3 @@ enum Equality {
     return a.isString && b.isString && a.length == 0 && b.length == 0
   }
 }
-
-extension HeapObject {
-  /// Objects are equal to themselves only, unless their class says otherwise.
-  func isEqual(to other: HeapObject) -> Bool { self === other }
-}

@@ -152,6 +152,8 @@ class HeapObject {
   var typeName: String { "object" }
   /// What the printer shows.
   func describe(_ machine: Machine) -> String { "#<\(typeName)>" }
+  /// Deep equality. Objects are equal to themselves only, unless their class says otherwise.
+  func isEqual(to other: HeapObject) -> Bool { self === other }
   /// Marks every value the object holds.
   func trace(_ marker: inout Marker) {}
   /// Memory held outside the slabs, in bytes; counted towards the next collection.
