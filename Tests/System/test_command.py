@@ -226,7 +226,8 @@ def test_a_million_deep_recursion_works(sx):
 
 def test_a_million_deep_recursion_through_a_higher_order_function_works(sx):
     source = "(define (nest n) (if (= n 0) 0 (+ 1 (first (map nest (list (- n 1))))))) (nest 1000000)"
-    assert_value_or_clear_error(sx("eval", source, stack_kib=SMALL_STACK), "1000000")
+    outcome = sx("eval", source, stack_kib=SMALL_STACK)
+    assert (outcome.status, outcome.out) == (0, "1000000\n"), outcome.err
 
 
 def test_endless_recursion_is_an_error_that_can_be_caught(sx):
@@ -242,7 +243,7 @@ def test_uncaught_endless_recursion_ends_with_1(sx):
     assert len(outcome.err) < 10_000
 
 
-def test_100000_deep_nested_source_works(sx):
+def test_100000_deep_nested_source_is_a_value_or_a_clear_error(sx):
     depth = 100_000
     outcome = sx("eval", "-", stdin="(+ 1 " * depth + "0" + ")" * depth, stack_kib=SMALL_STACK)
     assert_value_or_clear_error(outcome, "100000")
@@ -273,7 +274,10 @@ def test_deep_nesting_of_every_form_is_a_value_or_a_clear_error(sx, opening, clo
 def test_a_million_deep_quoted_list_is_read_and_printed(sx):
     depth = 1_000_000
     nested = "(" * depth + ")" * depth
-    assert_value_or_clear_error(sx("eval", "-", stdin=f"(quote {nested})", stack_kib=SMALL_STACK), nested)
+    outcome = sx("eval", "-", stdin=f"(quote {nested})", stack_kib=SMALL_STACK)
+    assert outcome.status == 0, outcome.err[:500]
+    # Not compared by ==, which would explain the difference of two million brackets.
+    assert (outcome.out == nested + "\n") is True
 
 
 @pytest.mark.parametrize(
@@ -282,7 +286,6 @@ def test_a_million_deep_quoted_list_is_read_and_printed(sx):
         ("(equal? (make 1000000) (make 1000000))", "true"),
         ("(string-length (str (make 1000000)))", "2000000"),
         ("(string-length (json-encode (make 1000000)))", "2000000"),
-        ("(begin (hash-of (make 1000000)) 7)", "7"),
         ("(len (flatten (make 1000000)))", "0"),
         ("(len (json-decode (json-encode (make 1000000))))", "1"),
         ("(len (sx-parse (str (make 1000000))))", "1"),
@@ -293,9 +296,8 @@ def test_a_million_deep_quoted_list_is_read_and_printed(sx):
 )
 def test_a_million_deep_list_can_be_worked_with(sx, use, value):
     make = "(define (make n) (let loop ((n (- n 1)) (out (list))) (if (= n 0) out (loop (- n 1) (list out)))))"
-    if "hash-of" in use:
-        make += " (define (hash-of v) (equal? v v))"
-    assert_value_or_clear_error(sx("eval", f"{make} {use}", stack_kib=SMALL_STACK), value)
+    outcome = sx("eval", f"{make} {use}", stack_kib=SMALL_STACK)
+    assert (outcome.status, outcome.out) == (0, value + "\n"), outcome.err[:500]
 
 
 @pytest.mark.parametrize("opening", ["(", "[", "{", "'", "`(", "#;", "(quote "])

@@ -233,6 +233,7 @@ extension Analyzer {
     lambda.required = pairs.count
     inner.push(lambda.parameters)
     lambda.body = try body(forms, inner, tail: true)
+    inner.leave()
     return .recursive(own, lambda, call(.local(own), starts, span))
   }
 

@@ -247,6 +247,7 @@ struct Analyzer {
     }
     inner.push(lambda.parameters)
     lambda.body = try body(forms, inner, tail: true)
+    inner.leave()
     return lambda
   }
 

@@ -10,9 +10,24 @@ final class Scope {
   /// Innermost last.
   private var groups: [Visible] = []
 
+  /// How many variables of each name are visible in the whole chain of scopes. Most names that are looked up are global, and this says so
+  /// without a walk, which keeps deep nesting linear.
+  private final class Names {
+    var counts: [UInt64: Int] = [:]
+  }
+  private let names: Names
+
   init(_ parent: Scope?, _ lambda: Lambda) {
     self.parent = parent
     self.lambda = lambda
+    names = parent?.names ?? Names()
+    if let own = lambda.selfLocal { names.counts[own.name.bits, default: 0] += 1 }
+  }
+
+  /// The function is analysed: its variables are no longer visible.
+  func leave() {
+    while !groups.isEmpty { pop() }
+    if let own = lambda.selfLocal { names.counts[own.name.bits, default: 1] -= 1 }
   }
 
   enum Binding {
@@ -25,12 +40,24 @@ final class Scope {
   /// At top level, outside every function and every binding form.
   var isTopLevel: Bool { parent == nil && groups.isEmpty }
 
-  func push(_ locals: [Local]) { groups.append(.locals(locals)) }
-  func push(_ loop: Loop, named name: Value) { groups.append(.loop(name: name, loop)) }
-  func pop() { groups.removeLast() }
+  func push(_ locals: [Local]) {
+    groups.append(.locals(locals))
+    for local in locals { names.counts[local.name.bits, default: 0] += 1 }
+  }
+  func push(_ loop: Loop, named name: Value) {
+    groups.append(.loop(name: name, loop))
+    names.counts[name.bits, default: 0] += 1
+  }
+  func pop() {
+    switch groups.removeLast() {
+    case .locals(let locals): for local in locals { names.counts[local.name.bits, default: 1] -= 1 }
+    case .loop(let name, _): names.counts[name.bits, default: 1] -= 1
+    }
+  }
 
   /// Makes one more variable visible in the innermost group of variables.
   func add(_ local: Local) {
+    names.counts[local.name.bits, default: 0] += 1
     if case .locals(let locals)? = groups.last {
       groups[groups.count - 1] = .locals(locals + [local])
     } else {
@@ -43,6 +70,7 @@ final class Scope {
   }
 
   func find(_ name: Value) -> Binding? {
+    guard names.counts[name.bits, default: 0] > 0 else { return nil }
     for group in groups.reversed() {
       switch group {
       case .locals(let locals): if let local = locals.last(where: { $0.name == name }) { return .local(local) }

@@ -81,7 +81,7 @@ struct CallChecker {
     case .call(let function, let arguments, let span):
       try check([function] + arguments)
       guard case .global(let index, _) = function, !defined.contains(index) else { return }
-      let v = machine.globals[index]
+      let v = try machine.globalValue(index)         // evaluates a definition of the prelude, which has no other effect
       if v.isKind(.native), let message = v.native.arityProblem(arguments.count) {
         throw SyntaxError(message: message, span: span, hint: "usage: \(v.native.signature)")
       }

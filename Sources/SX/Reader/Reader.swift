@@ -132,7 +132,7 @@ struct Reader {
     }
   }
   private func unclosed(_ level: Level, _ close: Character) -> SyntaxError {
-    error("expected `\(close)`, found the end of the text", level.start, level.start + 1, hint: "`\(Character(Unicode.Scalar(bytes[level.start])))` was opened at \(place(level.start)) and is never closed", incomplete: true)
+    error("expected `\(close)`, found the end of the text at \(place(limit))", level.start, level.start + 1, hint: "`\(Character(Unicode.Scalar(bytes[level.start])))` was opened at \(place(level.start)) and is never closed", incomplete: true)
   }
 
   /// Hands a finished datum to the enclosing level; answers it when there is none.

@@ -90,7 +90,7 @@ final class Exchange: Sendable {
   /// Ends a streamed response after what was written. Without effect when it is over already.
   func end() { finish(.end) }
 
-  /// Cuts a streamed response off.
+  /// Cuts a streamed response off after what was written.
   func abort() { finish(.abort) }
 
   // MARK: The server's side
@@ -109,7 +109,7 @@ final class Exchange: Sendable {
   func nextChunk() async -> Chunk {
     await withCheckedContinuation { continuation in
       let (chunk, writers) = state.withLock { state -> (Chunk?, [Reply]) in
-        if state.pending.readableBytes > 0, state.ending != .abort, state.ending != .clientGone {
+        if state.pending.readableBytes > 0, state.ending != .clientGone {
           let bytes = state.pending
           state.pending = ByteBuffer()
           defer { state.parkedWriters = [] }
