@@ -164,6 +164,9 @@ public final class SystemHost: Host {
     }
   }
 
+  /// Between two time slices of fibers that never wait: timers fire and requests are taken in.
+  public func pollEvents(_ interpreter: Interpreter) { _ = runArrived(interpreter) }
+
   /// Runs what has arrived and the fibers that it woke, without blocking.
   public func runPosted(_ interpreter: Interpreter) {
     while runArrived(interpreter).ran { interpreter.runReady() }

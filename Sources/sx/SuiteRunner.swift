@@ -41,6 +41,8 @@ struct SuiteRunner: Sendable {
   private func report(on suite: Suite) -> SuiteReport {
     let host = SystemHost(SystemHost.Configuration(arguments: [suite.path], output: .captured))
     let interpreter = Interpreter(host: host)
+    // For `make test-stress`: a collection at every safepoint.
+    interpreter.stressesCollector = host.environment("SX_GC_STRESS") != nil
     // `(exit 0)` in a suite must not look like success.
     var exitStatus: Int32?
     host.onExit = { status in

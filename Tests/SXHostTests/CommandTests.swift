@@ -196,7 +196,7 @@ import Testing
     let url = try #require(greeting.split(separator: " ").first { $0.hasPrefix("http://") })
     let port = try #require(Int(url.drop { $0 != "/" }.dropFirst(2).drop { $0 != ":" }.dropFirst().prefix { $0.isNumber }))
     let connection = try RawConnection(port: port)
-    try await connection.send("GET /slow?ms=600 HTTP/1.1\r\nHost: x\r\n\r\n")
+    try await connection.send("GET /slow?ms=3000 HTTP/1.1\r\nHost: x\r\n\r\n")
     // Once its span is open, the request is in flight.
     let opened = "(some (fn (span) (= (get span :name) \"wait for the supplier\")) (otel/open-spans))"
     while true {
@@ -204,7 +204,7 @@ import Testing
       try await Task.sleep(for: .milliseconds(5))
     }
     kill(process.processIdentifier, signal)
-    #expect(try await connection.readToEnd().contains("\"waited\":600"))
+    #expect(try await connection.readToEnd().contains("\"waited\":3000"))
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 0)
     #expect(!FileManager.default.fileExists(atPath: socket))
