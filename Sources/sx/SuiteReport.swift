@@ -1,4 +1,5 @@
 import SX
+import SXHost
 
 /// What became of one suite: the report that prelude/test.sx gives, as plain data.
 struct SuiteReport: Sendable {
@@ -77,7 +78,7 @@ struct SuiteReport: Sendable {
     guard testCase.status == "failed" else {
       return "      \(testCase.status)  \(name)  (\(tenths(testCase.milliseconds)) ms)\n"
     }
-    let place = "\(testCase.file ?? suite.path)\(testCase.line.map { ":\($0)" } ?? "")"
+    let place = "\(testCase.file ?? suite.path)\((testCase.line ?? line(naming: testCase)).map { ":\($0)" } ?? "")"
     var text = "      failed  \(name)  \(place)\n"
     if let expected = testCase.expected {
       text += indented("expected  \(expected)", by: 14)
@@ -85,6 +86,13 @@ struct SuiteReport: Sendable {
     }
     if let message = testCase.message, !message.isEmpty, !isRepetition(message, testCase) { text += indented(message, by: 14) }
     return text
+  }
+
+  /// Where a suite that counts for itself spells the name of a case: it does not tell the line.
+  private func line(naming testCase: Case) -> Int? {
+    guard let bytes = try? Files.contents(of: testCase.file ?? suite.path) else { return nil }
+    let quoted = "\"\(testCase.name)\""
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.contains(quoted) }.map { $0 + 1 }
   }
 
   /// The default message of an assertion says what the two lines above it say.

@@ -36,18 +36,12 @@ import Testing
   static func sx(_ arguments: String..., input: String = "") async throws -> Outcome { try await sx(arguments, input: input) }
 
   static func sx(_ arguments: [String], input: String = "") async throws -> Outcome {
-    try await withCheckedThrowingContinuation { continuation in
-      // Waiting for a process must not take up a thread of the tasks.
-      DispatchQueue(label: "sx").async {
-        continuation.resume(
-          with: Result {
-            let (process, output, errors) = try start(arguments, input: input)
-            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            return Outcome(status: process.terminationStatus, output: text, errors: complaint)
-          })
-      }
+    try await blocking {
+      let (process, output, errors) = try start(arguments, input: input)
+      let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      return Outcome(status: process.terminationStatus, output: text, errors: complaint)
     }
   }
 
@@ -189,23 +183,27 @@ import Testing
   func signalLetsTheRequestInFlightFinish(signal: Int32) async throws {
     let socket = "/tmp/sx-test-\(getpid())-\(signal).probe"
     let (process, output, _) = try Self.start(["serve", "--port", "0", "--probe", socket])
-    var greeting = ""
-    while !greeting.contains("/otel/traces.json") && !greeting.contains("--connect") {
-      greeting += String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    defer { process.terminate() }
+    let greeting = try await blocking {
+      var text = ""
+      while !text.contains("--connect"), case let data = output.fileHandleForReading.availableData, !data.isEmpty {
+        text += String(decoding: data, as: UTF8.self)
+      }
+      return text
     }
-    let url = try #require(greeting.split(separator: " ").first { $0.hasPrefix("http://") })
-    let port = try #require(Int(url.drop { $0 != "/" }.dropFirst(2).drop { $0 != ":" }.dropFirst().prefix { $0.isNumber }))
+    let port = try #require(greeting.firstMatch(of: /http:\/\/127\.0\.0\.1:([0-9]+)/).flatMap { Int($0.1) })
     let connection = try RawConnection(port: port)
-    try await connection.send("GET /slow?ms=3000 HTTP/1.1\r\nHost: x\r\n\r\n")
+    try await connection.send("GET /slow?ms=2000 HTTP/1.1\r\nHost: x\r\n\r\n")
     // Once its span is open, the request is in flight.
     let opened = "(some (fn (span) (= (get span :name) \"wait for the supplier\")) (otel/open-spans))"
-    while true {
-      if case .value("true") = try ProbeClient(path: socket).evaluate(opened) { break }
-      try await Task.sleep(for: .milliseconds(5))
+    try await eventually {
+      try await blocking {
+        if case .value("true") = try ProbeClient(path: socket).evaluate(opened) { true } else { false }
+      }
     }
     kill(process.processIdentifier, signal)
-    #expect(try await connection.readToEnd().contains("\"waited\":3000"))
-    process.waitUntilExit()
+    #expect(try await connection.readToEnd().contains("\"waited\":2000"))
+    try await blocking { process.waitUntilExit() }
     #expect(process.terminationReason == .exit && process.terminationStatus == 0)
     #expect(!FileManager.default.fileExists(atPath: socket))
   }

@@ -26,7 +26,7 @@ import Testing
   }
 
   private static func waitUntilStarted(_ server: TestServer) async throws {
-    while try await server.datum("started") != true { try await Task.sleep(for: .milliseconds(2)) }
+    try await eventually { try await server.datum("started") == true }
   }
 
   @Test func requestInFlightFinishesAndServeAnswersNil() async throws {

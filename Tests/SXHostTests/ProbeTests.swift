@@ -48,10 +48,10 @@ import Testing
   @Test func valueAndDiagnosticComeBackAsText() async throws {
     let server = try await Probed()
     let client = try ProbeClient(path: server.path)
-    guard case .value("(1 \"two\")") = try client.evaluate("(define x 1) (list x \"two\")") else { return #expect(Bool(false)) }
-    guard case .failure(let text) = try client.evaluate("(+ x\n  nowhere)") else { return #expect(Bool(false)) }
+    guard case .value("(1 \"two\")") = try await client.ask("(define x 1) (list x \"two\")") else { return #expect(Bool(false)) }
+    guard case .failure(let text) = try await client.ask("(+ x\n  nowhere)") else { return #expect(Bool(false)) }
     #expect(text.contains("Undefined symbol: nowhere") && text.contains("<probe>:2:3"))
-    guard case .value("1") = try ProbeClient(path: server.path).evaluate("x") else { return #expect(Bool(false)) }
+    guard case .value("1") = try await ProbeClient(path: server.path).ask("x") else { return #expect(Bool(false)) }
     await server.stop()
   }
 
@@ -68,7 +68,7 @@ import Testing
     let server = try await Probed()
     let failure = await #expect(throws: HostError.self) { try await Probed(path: server.path) }
     #expect(failure?.message == "probe: another server is listening on \(server.path)")
-    guard case .value("1") = try ProbeClient(path: server.path).evaluate("1") else { return #expect(Bool(false)) }
+    guard case .value("1") = try await ProbeClient(path: server.path).ask("1") else { return #expect(Bool(false)) }
     await server.stop()
 
     // What a killed server leaves behind: a socket nobody listens on.
@@ -82,7 +82,7 @@ import Testing
     #expect(bound == 0)
     close(stale)
     let successor = try await Probed(path: server.path)
-    guard case .value("2") = try ProbeClient(path: server.path).evaluate("2") else { return #expect(Bool(false)) }
+    guard case .value("2") = try await ProbeClient(path: server.path).ask("2") else { return #expect(Bool(false)) }
     await successor.stop()
   }
 
@@ -110,7 +110,7 @@ import Testing
     #expect(try await unknown.readToEnd().contains("unknown kind of frame"))
     // A client that leaves before its answer is there.
     try await RawConnection(unix: server.path).send([0, 0, 0, 12, 1] + Array("(sleep 200) ".utf8))
-    guard case .value("3") = try ProbeClient(path: server.path).evaluate("3") else { return #expect(Bool(false)) }
+    guard case .value("3") = try await ProbeClient(path: server.path).ask("3") else { return #expect(Bool(false)) }
     _ = (silent, halfway)
     await server.stop()
   }
@@ -118,5 +118,12 @@ import Testing
   @Test func clientWithoutAServerSaysSo() {
     let failure = #expect(throws: ProbeFailure.self) { try ProbeClient(path: "/tmp/sx-test-nobody") }
     #expect(failure?.description.hasPrefix("cannot connect to the probe: /tmp/sx-test-nobody: ") == true)
+  }
+}
+
+extension ProbeClient {
+  /// `evaluate`, off the threads of the tasks.
+  fileprivate func ask(_ source: String) async throws -> Answer {
+    try await blocking { try evaluate(source) }
   }
 }

@@ -1,4 +1,3 @@
-import Dispatch
 import SXHost
 
 #if canImport(Darwin)
@@ -21,7 +20,6 @@ final class RawConnection: Sendable {
   }
 
   private let descriptor: Int32
-  private let queue = DispatchQueue(label: "connection")
 
   convenience init(_ address: ListeningAddress) throws { try self.init(host: address.host, port: address.port) }
 
@@ -62,7 +60,7 @@ final class RawConnection: Sendable {
   func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
   func send(_ bytes: [UInt8]) async throws {
-    try await onItsOwnThread { [descriptor] in
+    try await blocking { [descriptor] in
       var rest = bytes[...]
       while !rest.isEmpty {
         let count = rest.withUnsafeBytes { systemSend(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -74,7 +72,7 @@ final class RawConnection: Sendable {
 
   /// Some bytes; none at the end, however the other side brought it about.
   func read() async throws -> [UInt8] {
-    try await onItsOwnThread { [descriptor] in
+    try await blocking { [descriptor] in
       var chunk = [UInt8](repeating: 0, count: 64 * 1024)
       let count = recv(descriptor, &chunk, chunk.count, 0)
       guard count >= 0 || errno == ECONNRESET else { throw Failure("cannot receive") }
@@ -103,12 +101,5 @@ final class RawConnection: Sendable {
   func get(_ target: String) async throws -> String {
     try await send("GET \(target) HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
     return try await readToEnd()
-  }
-
-  /// Blocking calls would take the threads away on which the server's tasks run.
-  private func onItsOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-      queue.async { continuation.resume(with: Result(catching: body)) }
-    }
   }
 }

@@ -112,15 +112,17 @@ import Testing
   }
 
   @Test func waitingHandlersDoNotHoldUpOthers() async throws {
-    let server = try await TestServer.handling("""
-      (fn (exchange request)
-        (if (= (get request :path) "/slow") (perform {:op "wait" :args '("go" 10000)}) nil)
+    let server = try await TestServer("""
+      (define parked false)
+      (define handler (fn (exchange request)
+        (if (= (get request :path) "/slow") (begin (set! parked true) (perform {:op "wait" :args '("go" 10000)})) nil)
         (perform {:op "http-respond" :args (list exchange 200 {} (get request :path))})
-        (if (= (get request :path) "/quick") (perform {:op "notify" :args '("go")}) nil))
+        (if (= (get request :path) "/quick") (perform {:op "notify" :args '("go")}) nil)))
+      (perform {:op "http-serve" :args (list handler {:port 0})})
       """)
     async let slow = server.request("/slow")
-    // The slow one is parked before the quick one arrives, and only the quick one can wake it.
-    while try await server.evaluate("(perform {:op \"sleep\" :args '(5)})") != "nil" {}
+    try await eventually { try await server.datum("parked") == true }
+    // Only the quick one wakes the slow one.
     let quick = try await server.request("/quick")
     #expect(quick.body == "/quick")
     #expect(try await slow.body == "/slow")

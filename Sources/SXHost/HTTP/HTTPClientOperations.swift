@@ -71,7 +71,15 @@ private struct ClientRequest: Sendable {
     if !request.headers.contains(name: "accept-encoding") { request.headers.add(name: "accept-encoding", value: "gzip, deflate") }
     if let body = description["body"], !body.isNull {
       guard let text = body.string else { throw OperationFailure("http/request: :body must be a string, got \(body)") }
-      request.body = .bytes(ByteBuffer(string: text))
+      var body = ByteBuffer(string: text)
+      switch description["compression"]?.string {
+      case nil, "none": break
+      case "gzip":
+        do { body = try Gzip.compressed(body) } catch { throw OperationFailure("http/request: the body cannot be compressed: \(error)") }
+        request.headers.replaceOrAdd(name: "content-encoding", value: "gzip")
+      case let other?: throw OperationFailure("http/request: :compression must be \"gzip\" or \"none\", got \"\(other)\"")
+      }
+      request.body = .bytes(body)
     }
     self.request = request
     milliseconds = max(1, description["timeout-ms"]?.number.map { Int(min($0, 1e12)) } ?? Self.defaultTimeout)
