@@ -212,6 +212,7 @@ extension Analyzer {
   private mutating func namedLet(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     let name = parts[1].value
     let pairs = try bindings(parts[2], parts[0])
+    if pairs.count > 200 { throw syntaxError("a named `let` takes at most 200 variables", parts[2].span) }
     let starts = try pairs.map { try $0.value.map { try expression($0, scope, tail: false) } ?? .constant(.nil) }
     let forms = parts[3...]
     if LoopName(name: name, arity: pairs.count, machine: machine).isOnlyTailCalled(in: ArraySlice(forms.map(\.value))) {
@@ -243,7 +244,8 @@ extension Analyzer {
     let locals = pairs.map { Local($0.name) }
     scope.push(locals)
     defer { scope.pop() }
-    for local in locals where assigned(local.name, in: parts[2...]) { local.isAssigned = true }
+    let assigned = assignedNames(in: parts[2...])
+    for local in locals where assigned.contains(local.name.bits) { local.isAssigned = true }
     var nodes: [Node] = []
     for (local, pair) in zip(locals, pairs) {
       let value = try pair.value.map { try definition(of: local, $0, scope) } ?? .constant(.nil)
@@ -267,19 +269,20 @@ extension Analyzer {
     return named(try expression(item, scope, tail: false), local.name)
   }
 
-  /// Does any form assign the name? Looks at the unexpanded source.
-  func assigned(_ name: Value, in forms: ArraySlice<Item>) -> Bool {
+  /// The names that any of the forms assigns. Looks at the unexpanded source.
+  func assignedNames(in forms: ArraySlice<Item>) -> Set<UInt64> {
     let set = machine.symbol("set!")
+    var names: Set<UInt64> = []
     var pending = forms.map(\.value)
     while let v = pending.popLast() {
       if v.isListCell, v.length > 0 {
-        if v.length >= 2, machine.heap.element(v, 0) == set, machine.heap.element(v, 1) == name { return true }
+        if v.length >= 2, machine.heap.element(v, 0) == set { names.insert(machine.heap.element(v, 1).bits) }
         pending.append(contentsOf: ListElements(v))
       } else if v.isDict {
         pending.append(contentsOf: machine.heap.entries(of: v).map(\.value))
       }
     }
-    return false
+    return names
   }
 
   /// A function bound to a name takes it as its own.
@@ -455,6 +458,7 @@ extension Analyzer {
       let pair = items(item.value, item.span)
       pairs.append((try expression(pair[0], scope, tail: false), try expression(pair[1], scope, tail: false)))
     }
+    if pairs.count > 200 { throw syntaxError("`parameterize` takes at most 200 bindings", parts[1].span) }
     return .parameterize(pairs, try body(parts[2...], scope, tail: false), span)
   }
 

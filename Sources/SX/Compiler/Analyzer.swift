@@ -152,9 +152,8 @@ struct Analyzer {
     let chunks = stride(from: 0, to: arguments.count, by: most).map {
       Node.call(.constant(machine.listNative), Array(arguments[$0..<min($0 + most, arguments.count)]), span)
     }
-    var list = chunks[0]
-    for chunk in chunks.dropFirst() { list = .call(.constant(machine.concatNative), [list, chunk], span) }
-    return .call(.constant(machine.applyNative), [function, list], span)
+    // One `concat` of all of them, which is itself too long a call when there are very many.
+    return .call(.constant(machine.applyNative), [function, call(.constant(machine.concatNative), chunks, span)], span)
   }
 
   /// Sums and differences of one operand become those of two.
@@ -178,7 +177,8 @@ struct Analyzer {
     let names = try definedNames(forms, scope)
     guard !names.isEmpty else { return try sequence(forms, scope, tail: tail) }
     let locals = names.map(Local.init)
-    for local in locals where assigned(local.name, in: forms) { local.isAssigned = true }
+    let assigned = assignedNames(in: forms)
+    for local in locals where assigned.contains(local.name.bits) { local.isAssigned = true }
     scope.push(locals)
     defer { scope.pop() }
     return .declare(locals, try sequence(forms, scope, tail: tail))
@@ -193,7 +193,7 @@ struct Analyzer {
 
   /// Names that the forms of a body define, looking through `begin` and through macros that expand to definitions.
   private mutating func definedNames(_ forms: ArraySlice<Item>, _ scope: Scope) throws -> [Value] {
-    var names: [Value] = []
+    var names: [Value] = [], known: Set<UInt64> = []
     for form in forms {
       guard form.value.isListCell, form.value.length > 1 else { continue }
       let head = machine.heap.element(form.value, 0)
@@ -202,10 +202,10 @@ struct Analyzer {
       case .define:
         var target = machine.heap.element(form.value, 1)
         while target.isListCell, target.length > 0 { target = machine.heap.element(target, 0) }
-        if target.isKind(.symbol), !names.contains(target) { names.append(target) }
+        if target.isKind(.symbol), known.insert(target.bits).inserted { names.append(target) }
       case .begin:
         let inner = items(form.value, form.span)
-        for name in try definedNames(inner.dropFirst(), scope) where !names.contains(name) { names.append(name) }
+        for name in try definedNames(inner.dropFirst(), scope) where known.insert(name.bits).inserted { names.append(name) }
       default: break
       }
     }

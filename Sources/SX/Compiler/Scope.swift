@@ -58,8 +58,10 @@ final class Scope {
   /// Makes one more variable visible in the innermost group of variables.
   func add(_ local: Local) {
     names.counts[local.name.bits, default: 0] += 1
-    if case .locals(let locals)? = groups.last {
-      groups[groups.count - 1] = .locals(locals + [local])
+    if case .locals(var locals)? = groups.last {
+      groups[groups.count - 1] = .locals([])          // so that appending copies nothing
+      locals.append(local)
+      groups[groups.count - 1] = .locals(locals)
     } else {
       groups.append(.locals([local]))
     }

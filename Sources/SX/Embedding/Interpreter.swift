@@ -48,7 +48,7 @@ public final class Interpreter {
     var outcome: Result<Handle, Diagnostic>?
     _ = start { outcome = $0 }
     while true {
-      machine.runReady()
+      machine.runReady { outcome != nil }
       if let outcome { return try outcome.get() }
       guard host.waitForEvents(self) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
       if machine.cancellation.take() { throw machine.diagnostic(machine.asRaise(LimitError.cancelled)) }

@@ -17,6 +17,8 @@ extension Machine {
 
   /// The same in place of the running frame; a value is returned from it.
   @inline(never) func tailCallSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
+    // A condition is raised with its frame still in place, which is where it comes from.
+    if f == raiseNative { return try callSlow(f, window, n) }
     if f.isKind(.native), f.native.body != nil {
       return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.call(self, Arguments(base: window + 1, count: n)) }
     }
@@ -214,9 +216,15 @@ extension Machine {
     ready.append(fiber)
   }
 
-  /// Runs fibers until none is ready.
-  func runReady() {
-    while let fiber = ready.popFirst() {
+  /// Fibers that run before the host gets a look at what has happened meanwhile, even when none of them uses up its time slice.
+  private static let runsBetweenPolls = 64
+
+  /// Runs fibers until none is ready, or until `isDone`.
+  func runReady(until isDone: () -> Bool = { false }) {
+    var runs = 0
+    while !isDone(), let fiber = ready.popFirst() {
+      runs += 1
+      if runs % Machine.runsBetweenPolls == 0 { host.pollEvents(interpreter) }
       // A coroutine that waited goes on in place of the fiber that resumed it.
       let outcome = Result { try start(fiber) }
       let last = current

@@ -29,7 +29,7 @@ final class Machine {
   var sources = SourceMap()
   /// Forms under compilation: nodes refer to parts of them.
   var compileRoots: [Value] = []
-  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil
+  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil
 
   // MARK: Fibers
 
@@ -103,6 +103,7 @@ final class Machine {
     applyNative = globals[globalIndex(symbol("apply"))]
     dictNative = globals[globalIndex(symbol("dict"))]
     mergeNative = globals[globalIndex(symbol("merge"))]
+    raiseNative = globals[globalIndex(symbol("raise"))]
     reraiseNative = globals[globalIndex(symbol("raise-continuable"))]
   }
 
