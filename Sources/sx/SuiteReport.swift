@@ -64,6 +64,9 @@ struct SuiteReport: Sendable {
     return text
   }
 
+  /// Nothing ran, and nothing went wrong: the filter left no case over.
+  var isEmpty: Bool { passed + failed + skipped == 0 && problem == nil }
+
   var isGreen: Bool { failed == 0 && problem == nil }
 
   private var counts: String {

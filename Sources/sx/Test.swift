@@ -32,7 +32,9 @@ struct Test: ParsableCommand {
         return
       }
       let reports = try SuiteRunner(filter: filter).run(suites)
-      for report in reports { host.write(report.rendered(verbose: verbose), to: .standardOutput) }
+      for report in reports where filter == nil || !report.isEmpty || verbose {
+        host.write(report.rendered(verbose: verbose), to: .standardOutput)
+      }
       let totals = SuiteTotals(reports, filter: filter)
       host.write(totals.rendered, to: .standardOutput)
       host.flush()
