@@ -35,7 +35,9 @@ final class Heap {
   let hashSeed: UInt64
 
   private(set) var blockCount = 0
-  private var blockThreshold = 64
+  /// Words handed to free lists since the last collection, and how many may be before the next: as much as was alive then.
+  private var suppliedWords = 0
+  private var supplyLimit = 64 * Heap.blockWords
   private(set) var externalBytes = 0
   private var externalThreshold = 64 << 20
   private(set) var collections = 0
@@ -125,15 +127,24 @@ final class Heap {
   @inline(never) private func refill(_ words: Int) -> Cell {
     while let block = pending[words] {
       pending[words] = block.pointee.next
-      if let cell = Heap.sweep(block) { return cell }
+      if let cell = Heap.sweep(block) {
+        supply(Heap.blockWords / 2)                   // about half of a swept block was free
+        return cell
+      }
     }
+    supply(Heap.batch * words)
     if let block = blocks[words], block.pointee.fresh < block.pointee.count { return Heap.thread(block) }
-    if blockCount >= blockThreshold || bytesInUse > byteLimit { requestCollection() }
+    if bytesInUse > byteLimit { requestCollection() }
     let block = BlockRef.allocate(capacity: 1)
     block.initialize(to: Block(start: .allocate(capacity: Heap.blockWords), words: words, count: Heap.blockWords / words, fresh: 0, next: blocks[words]))
     blocks[words] = block
     blockCount += 1
     return Heap.thread(block)
+  }
+
+  private func supply(_ words: Int) {
+    suppliedWords += words
+    if suppliedWords > supplyLimit { requestCollection() }
   }
 
   /// Hands out the next batch of cells that were never used.
@@ -201,8 +212,9 @@ final class Heap {
     for words in 0...Heap.largestClass { pending[words] = blocks[words] }
     externalBytes = marker.externalBytes
     externalThreshold = max(64 << 20, externalBytes * 2)
-    // A fruitless collection must raise the threshold, or the next block would ask again at once.
-    blockThreshold = max(64, marker.liveWords / Heap.blockWords * 2, blockCount + blockCount / 8)
+    // Counting what is handed out, and not blocks, keeps the heap at about twice what is alive, however many collections there are.
+    suppliedWords = 0
+    supplyLimit = max(64 * Heap.blockWords, marker.liveWords)
     marker.deallocate()
     if isStressed {
       wantsCollection = true
