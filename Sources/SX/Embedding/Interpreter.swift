@@ -5,7 +5,6 @@
 public final class Interpreter {
   let machine: Machine
   private let host: any Host
-  private var loader: Value?
 
   /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.
   public init(host: any Host = SilentHost()) {

@@ -1,7 +1,4 @@
 extension Machine {
-  /// The elements of a list argument.
-  func elements(_ list: Value) -> ListElements { ListElements(list) }
-
   /// A list from elements whose number is not known beforehand.
   func makeList(_ values: some Sequence<Value>) -> Value { heap.list(Array(values)) }
 

@@ -117,7 +117,7 @@ enum Kind: UInt8 {
   case int, double
   /// Word 1 byte count and hash; bytes inline, or outside when byte 2 is 1.
   case string
-  /// Interned: as a string; `symbol` has the index of its global in word 2 + …, see `SymbolTable`.
+  /// Interned texts, laid out as a string; a symbol's length is the index of its global plus one, see `InternTable`.
   case symbol, keyword
   /// Word 1 an unretained `Native`, which lives as long as the machine.
   case native
