@@ -6,7 +6,7 @@ SX_PORT ?= 8080
 SX_PROBE ?= /tmp/sx.probe
 PYTHON := .build/python/bin/python
 
-.PHONY: run build test test-swift test-suites test-system test-stress bench swift readline browser python clean
+.PHONY: run build test test-swift test-suites test-system test-stress reference bench swift readline browser python clean
 
 run: build
 	.build/release/sx serve --port $(SX_PORT) --probe $(SX_PROBE)
@@ -31,6 +31,10 @@ test-system: browser python
 # Every suite with a collection at every safepoint. Slow: finds values that no root holds.
 test-stress:
 	SX_GC_STRESS=1 .build/debug/sx test
+
+# The manual is made of the declarations: run this after every change of a primitive, a special form or a `;;;` comment, and commit the result.
+reference: build
+	.build/release/sx doc --markdown > docs/reference.md
 
 bench: build
 	Benchmarks/run.sh

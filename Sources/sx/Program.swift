@@ -55,10 +55,13 @@ enum Program {
     line.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
   }
 
-  /// See https://no-color.org.
-  static let colorsErrors: Bool = {
-    guard isatty(STDERR_FILENO) == 1 else { return false }
+  static let colorsErrors = colors(STDERR_FILENO)
+  static let colorsOutput = colors(STDOUT_FILENO)
+
+  /// Whether what goes to a descriptor is coloured: on a terminal only. See https://no-color.org.
+  private static func colors(_ descriptor: Int32) -> Bool {
+    guard isatty(descriptor) == 1 else { return false }
     if let wish = getenv("NO_COLOR"), wish.pointee != 0 { return false }
     return getenv("TERM").map { strcmp($0, "dumb") != 0 } ?? false
-  }()
+  }
 }

@@ -2,15 +2,45 @@
 enum Suggestion {
   /// `did you mean …?` for the nearest of the names, when one is near.
   static func near(_ name: String, globalNames: [String]) -> String? {
+    nearest(name, among: globalNames).first.map { "did you mean `\($0)`?" }
+  }
+
+  /// The public ones among the names that are near, nearest first; at most five.
+  static func nearest(_ name: String, among names: [String]) -> [String] {
     let wanted = Array(name.utf8)
-    guard wanted.count > 2 else { return nil }
-    let most = max(1, min(3, wanted.count / 3))
-    var best: (name: String, distance: Int)?
-    for candidate in globalNames where abs(candidate.utf8.count - wanted.count) <= most && !candidate.contains("/-") {
-      let d = distance(wanted, Array(candidate.utf8), most: best?.distance ?? most + 1)
-      if d <= most, d < best?.distance ?? Int.max { best = (candidate, d) }
+    guard wanted.count > 1 else { return [] }
+    let most = wanted.count < 4 ? 1 : min(3, wanted.count / 3)
+    var found: [(name: String, distance: Int)] = []
+    for candidate in names where DocumentationIndex.isPublic(candidate) {
+      let other = Array(candidate.utf8)
+      guard abs(other.count - wanted.count) <= most else {
+        // `string_length` and `stringLength` for `string-length`; a mark at the end forgotten.
+        continue
+      }
+      // Two letters have too many neighbours: only another order, or a mark at the end, is a hint.
+      let d = distance(wanted, other, most: most)
+      if d <= most, wanted.count > 2 || other.count == 3 && other.starts(with: wanted) || Set(other) == Set(wanted) { found.append((candidate, d)) }
     }
-    return best.map { "did you mean `\($0.name)`?" }
+    let spelled = kebab(name)
+    if spelled != name, names.contains(spelled) { found.append((spelled, 0)) }
+    // Among equally near ones the one that begins alike, then the shorter one.
+    func order(_ f: (name: String, distance: Int)) -> (Int, Int, Int, String) { (f.distance, f.name.utf8.first == wanted.first ? 0 : 1, f.name.utf8.count, f.name) }
+    return found.sorted { order($0) < order($1) }.prefix(5).map(\.name)
+  }
+
+  /// `stringLength` and `string_length` as `string-length`.
+  private static func kebab(_ name: String) -> String {
+    var out = ""
+    for scalar in name.unicodeScalars {
+      if scalar == "_" {
+        out += "-"
+      } else if scalar.properties.isUppercase, scalar.isASCII {
+        out += (out.isEmpty || out.hasSuffix("-") ? "" : "-") + String(scalar).lowercased()
+      } else {
+        out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
   }
 
   /// Edits (insert, delete, replace, swap of neighbours) between two texts; anything above `most` may be reported as `most + 1`.

@@ -16,6 +16,8 @@ final class Machine {
   private(set) var globalNames: [Value] = []
   /// Definitions of the prelude that nobody has asked for yet.
   var pending: [Int: PendingDefinition] = [:]
+  /// The texts of the prelude, for documentation.
+  var preludeFiles: [PreludeFile] = []
   private(set) var specialForms: [UInt64: SpecialForm] = [:]
   private(set) var openCoded: [UInt64: OpenCoded] = [:]
   private var originals: [Bool] = Array(repeating: true, count: OpenCoded.allCases.count)

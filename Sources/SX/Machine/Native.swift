@@ -87,7 +87,15 @@ final class Native: Sendable {
   let group: String
   let parameters: [NativeParameter]
   let doc: String
+  /// `expression → value`, one a line; they run as tests. See `DocComment`.
   let example: String
+  /// The name that was declared first, when this is another one of it.
+  let aliasOf: String?
+  /// Where it is declared: `SX/Lists.swift`, as the compiler says it.
+  fileprivate let fileID: StaticString
+  let line: Int
+  /// The path of that file in the project.
+  var file: String { "Sources/SX/Primitives/" + ("\(fileID)".split(separator: "/").last ?? "") }
   let body: Body?
   let control: Control?
   private let required: Int
@@ -96,8 +104,11 @@ final class Native: Sendable {
   private let masks: [UInt32]
   private let checksTypes: Bool
 
-  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, body: Body?, control: Control?) {
+  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, file: StaticString, line: Int, body: Body?, control: Control?) {
     self.name = name
+    self.aliasOf = aliasOf
+    fileID = file
+    self.line = line
     self.group = group
     self.parameters = parameters
     self.doc = doc
@@ -155,17 +166,17 @@ struct NativeTable {
 
   mutating func begin(_ group: String) { self.group = group }
 
-  /// Declares a primitive. `example` is `expression → value`; it runs as a test.
-  mutating func add(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", body: @escaping Native.Body) {
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, body: body, control: nil))
+  /// Declares a primitive. `example` is `expression → value`, one a line, and runs as a test; `→ error: MESSAGE` is one that raises, `→ …` one that is not run.
+  mutating func add(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, file: file, line: line, body: body, control: nil))
   }
-  mutating func addControl(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", control: @escaping Native.Control) {
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, body: nil, control: control))
+  mutating func addControl(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, file: file, line: line, body: nil, control: control))
   }
   /// A second name for the primitive that was declared last.
   mutating func alias(_ name: String) {
     guard let last = natives.last else { return }
-    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", body: last.body, control: last.control))
+    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, file: last.fileID, line: last.line, body: last.body, control: last.control))
   }
 }
 

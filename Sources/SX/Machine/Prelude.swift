@@ -15,14 +15,19 @@ enum Prelude {
       let file = sx_prelude_file(UInt(i))
       let path = String(cString: file.path)
       if let folder, !folder.isEmpty, let bytes = try? machine.host.readFile(folder + "/" + path) {
-        let source = PreludeFile(path: folder + "/" + path, bytes: .owned(bytes))
+        let source = PreludeFile(path: folder + "/" + path, title: title(path), bytes: .owned(bytes))
+        machine.preludeFiles.append(source)
         bytes.withUnsafeBufferPointer { announce($0, source, to: machine) }
       } else {
         let bytes = UnsafeBufferPointer(start: file.bytes, count: Int(file.count))
-        announce(bytes, PreludeFile(path: "prelude/" + path, bytes: .embedded(bytes)), to: machine)
+        let source = PreludeFile(path: "prelude/" + path, title: title(path), bytes: .embedded(bytes))
+        machine.preludeFiles.append(source)
+        announce(bytes, source, to: machine)
       }
     }
   }
+
+  private static func title(_ path: String) -> String { path.hasSuffix(".sx") ? String(path.dropLast(3)) : path }
 
   private static func announce(_ bytes: UnsafeBufferPointer<UInt8>, _ file: PreludeFile, to machine: Machine) {
     var scanner = DefinitionScanner(bytes)
@@ -51,12 +56,15 @@ final class PreludeFile {
     case embedded(UnsafeBufferPointer<UInt8>)
     case owned([UInt8])
   }
-  private let path: String
+  let path: String
+  /// The path inside the prelude without the ending, `otel/span`.
+  let title: String
   private let bytes: Bytes
   private var text: SourceText?
 
-  init(path: String, bytes: Bytes) {
+  init(path: String, title: String, bytes: Bytes) {
     self.path = path
+    self.title = title
     self.bytes = bytes
   }
 

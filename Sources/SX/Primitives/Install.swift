@@ -21,6 +21,8 @@ extension NativeTable {
     installFibers()
     begin("programs")
     installPrograms()
+    begin("documentation")
+    installDocumentation()
     begin("output")
     installOutput()
     begin("json")
