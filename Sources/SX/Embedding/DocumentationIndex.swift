@@ -49,10 +49,21 @@ struct DocumentationIndex {
   /// Public names are those without `/-` and `--`.
   static func isPublic(_ name: String) -> Bool { !Bytes.contains("/-", in: name) && !Bytes.contains("--", in: name) }
 
-  /// Everything that comes with the interpreter and is public, in the order of the manual.
+  /// Everything that comes with the interpreter and is public, in the order of the manual: a file of the prelude that is called like a group
+  /// of primitives joins it.
   var all: [Documentation] {
-    SpecialForm.table.map { describe($0) } + machine.natives.filter { DocumentationIndex.isPublic($0.name) }.map(describe)
+    let entries = SpecialForm.table.map { describe($0) } + machine.natives.filter { DocumentationIndex.isPublic($0.name) }.map(describe)
       + machine.preludeFiles.flatMap { definitions(in: $0) }.filter { DocumentationIndex.isPublic($0.name) }.map(describe)
+    var groups: [String: Int] = [:], ordered: [[Documentation]] = []
+    for entry in entries {
+      if let known = groups[entry.group] {
+        ordered[known].append(entry)
+      } else {
+        groups[entry.group] = ordered.count
+        ordered.append([entry])
+      }
+    }
+    return ordered.flatMap(\.self)
   }
 
   /// The definition that a name means now: the last one of the program, else the prelude's.

@@ -30,7 +30,7 @@ struct ReferenceManual {
     for chapter in chapters {
       out += "\n<a id=\"\(anchor(chapter.title))\"></a>\n\n## \(capitalised(chapter.title))\n"
       if !chapter.introduction.isEmpty { out += "\n" + escaped(chapter.introduction) + "\n" }
-      if !chapter.origin.isEmpty { out += "\nDefined in `\(chapter.origin)`.\n" }
+      if !chapter.origin.isEmpty { out += "\n" + chapter.origin + "\n" }
       for entry in chapter.entries where entry.aliasOf == nil {
         out += rendered(entry, others: chapter.entries.filter { $0.aliasOf == entry.name }.map(\.name))
       }
@@ -42,8 +42,8 @@ struct ReferenceManual {
     var found: [Chapter] = []
     for entry in index.all {
       if found.last?.title != entry.group {
-        let file = index.machine.preludeFiles.first { $0.title == entry.group && entry.kind != .primitive && entry.kind != .specialForm }
-        found.append(Chapter(title: entry.group, introduction: file.map(introduction) ?? "", origin: file.map { "prelude/\($0.title).sx" } ?? "", entries: []))
+        let file = index.machine.preludeFiles.first { $0.title == entry.group }
+        found.append(Chapter(title: entry.group, introduction: file.map(introduction) ?? "", origin: file.map { (entry.kind == .primitive ? "Primitives, and `" : "Defined in `") + "prelude/\($0.title).sx`." } ?? "", entries: []))
       }
       found[found.count - 1].entries.append(entry)
     }
@@ -73,7 +73,10 @@ struct ReferenceManual {
     return out
   }
 
-  private func capitalised(_ title: String) -> String { title == "json" ? "JSON" : title.prefix(1).uppercased() + title.dropFirst() }
+  private func capitalised(_ title: String) -> String {
+    // A path stays as it is.
+    title.contains("/") ? title : ["json": "JSON", "html": "HTML", "url": "URL"][title] ?? title.prefix(1).uppercased() + title.dropFirst()
+  }
 
   private func anchor(_ entry: Documentation) -> String { anchor(entry.group) + "-" + anchor(entry.name) }
 
