@@ -25,6 +25,9 @@ static const unsigned char host_sx[] = {
 static const unsigned char html_sx[] = {
 #embed "html.sx"
 };
+static const unsigned char numbers_sx[] = {
+#embed "numbers.sx"
+};
 static const unsigned char otel_baggage_sx[] = {
 #embed "otel/baggage.sx"
 };
@@ -103,6 +106,9 @@ static const unsigned char shop_sx[] = {
 static const unsigned char signals_sx[] = {
 #embed "signals.sx"
 };
+static const unsigned char tables_sx[] = {
+#embed "tables.sx"
+};
 static const unsigned char test_sx[] = {
 #embed "test.sx"
 };
@@ -119,6 +125,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("execute.sx", execute_sx),
   FILE_ENTRY("host.sx", host_sx),
   FILE_ENTRY("html.sx", html_sx),
+  FILE_ENTRY("numbers.sx", numbers_sx),
   FILE_ENTRY("otel/baggage.sx", otel_baggage_sx),
   FILE_ENTRY("otel/dashboard-parts.sx", otel_dashboard_parts_sx),
   FILE_ENTRY("otel/dashboard-script.sx", otel_dashboard_script_sx),
@@ -145,6 +152,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("router.sx", router_sx),
   FILE_ENTRY("shop.sx", shop_sx),
   FILE_ENTRY("signals.sx", signals_sx),
+  FILE_ENTRY("tables.sx", tables_sx),
   FILE_ENTRY("test.sx", test_sx),
   FILE_ENTRY("url.sx", url_sx),
 };

@@ -118,6 +118,7 @@ extension Machine {
   func datum(_ v: Value, _ depth: Int = 0) throws -> Datum {
     if let i = Arithmetic.integer(v) { return .integer(i) }
     if let d = Arithmetic.float(v) { return .float(d) }
+    if let q = Arithmetic.rational(v) { return .float(q.double) }        // no datum is a fraction
     if v.isNil { return .null }
     if v.isBool { return .bool(v == .true) }
     if v.isCharacter { return .string(String(Character(v.scalar))) }

@@ -136,6 +136,7 @@ extension Machine {
     switch v.kind {
     case .pair, .slice, .mutableList: return "list"
     case .int, .double: return "number"
+    case .rational: return "rational"
     case .string: return "string"
     case .symbol: return "symbol"
     case .keyword: return "keyword"

@@ -5,7 +5,7 @@ struct ParameterType: Sendable {
   let mask: UInt32
 
   static let any = ParameterType(name: "any", mask: .max)
-  static let number = ParameterType(name: "number", mask: TypeBit.integer | TypeBit.float)
+  static let number = ParameterType(name: "number", mask: TypeBit.integer | TypeBit.float | TypeBit.rational)
   static let integer = ParameterType(name: "integer", mask: TypeBit.integer)
   static let string = ParameterType(name: "string", mask: TypeBit.string)
   static let symbol = ParameterType(name: "symbol", mask: TypeBit.symbol)
@@ -23,6 +23,13 @@ struct ParameterType: Sendable {
   static let object = ParameterType(name: "object", mask: TypeBit.object)
   static let listOrString = ParameterType(name: "list or string", mask: TypeBit.list | TypeBit.nil | TypeBit.string)
   static let collection = ParameterType(name: "list, dict or string", mask: TypeBit.list | TypeBit.nil | TypeBit.string | TypeBit.dict)
+  static let vector = ParameterType(name: "vector", mask: TypeBit.object)
+  static let bytevector = ParameterType(name: "bytevector", mask: TypeBit.object)
+  static let set = ParameterType(name: "set", mask: TypeBit.object)
+  static let hashTable = ParameterType(name: "hash-table", mask: TypeBit.object)
+  static let port = ParameterType(name: "port", mask: TypeBit.object)
+  /// A regexp, or a string that is made into one.
+  static let pattern = ParameterType(name: "regexp or string", mask: TypeBit.object | TypeBit.string)
   /// A dict, or a list with indices.
   static let associative = ParameterType(name: "dict or list", mask: TypeBit.list | TypeBit.nil | TypeBit.dict)
 }
@@ -30,7 +37,7 @@ struct ParameterType: Sendable {
 /// The kinds of value that parameter types are made of.
 enum TypeBit {
   static let integer: UInt32 = 1, float: UInt32 = 2, string: UInt32 = 4, symbol: UInt32 = 8, keyword: UInt32 = 16, list: UInt32 = 32, `nil`: UInt32 = 64
-  static let boolean: UInt32 = 128, character: UInt32 = 256, dict: UInt32 = 512, closure: UInt32 = 1024, native: UInt32 = 2048, object: UInt32 = 4096
+  static let boolean: UInt32 = 128, character: UInt32 = 256, dict: UInt32 = 512, closure: UInt32 = 1024, native: UInt32 = 2048, object: UInt32 = 4096, rational: UInt32 = 8192
 
   static func of(_ v: Value) -> UInt32 {
     if v.isFix { return integer }
@@ -46,6 +53,7 @@ enum TypeBit {
       case .native: return native
       case .int: return integer
       case .double: return float
+      case .rational: return rational
       default: return object
       }
     }

@@ -19,9 +19,9 @@ extension Machine {
       let r = x % y
       return heap.int(r != 0 && (r < 0) != (y < 0) ? r + y : r)
     }
-    if let x = Arithmetic.number(a), let y = Arithmetic.number(b) {
-      let r = x.truncatingRemainder(dividingBy: y)
-      return heap.double(r != 0 && (r < 0) != (y < 0) ? r + y : r)
+    if Arithmetic.isNumber(a), Arithmetic.isNumber(b) {
+      guard let r = Arithmetic.divide(.modulo, a, b, heap) else { throw error("mod: division by zero") }
+      return r
     }
     if !isStrict, let x = coerced(a), let y = coerced(b) { return try modulo(x, y) }
     throw notANumber("mod", a, b)

@@ -3,6 +3,7 @@ extension NativeTable {
   mutating func installAll() {
     begin("numbers")
     installNumbers()
+    installIntegers()
     begin("lists")
     installLists()
     begin("dicts")
@@ -13,6 +14,10 @@ extension NativeTable {
     installVectors()
     begin("bytevectors")
     installBytevectors()
+    begin("sets")
+    installSets()
+    begin("hash tables")
+    installHashTables()
     begin("types")
     installTypes()
     begin("control")

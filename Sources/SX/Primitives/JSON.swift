@@ -1,6 +1,6 @@
 extension NativeTable {
   mutating func installJSON() {
-    add("json-encode", required("value"), doc: "The value as JSON text. The order of a dict is kept; symbols and keywords become strings; nil and floats that are not finite become null.", example: "(json-encode {:a (list 1 nil)}) → \"{\\\"a\\\":[1,null]}\"") { m, args in
+    add("json-encode", required("value"), doc: "The value as JSON text. The order of a dict is kept; symbols and keywords become strings, vectors and sets arrays; nil and floats that are not finite become null.", example: "(json-encode {:a (list 1 nil)}) → \"{\\\"a\\\":[1,null]}\"") { m, args in
       try JSONWriter.encode(args[0], m, "json-encode", indent: 0)
     }
     add("json-pretty", required("value"), optional("indent", .integer), doc: "The value as JSON text with a line for every member, indented by 2 (or `indent`) spaces a level.", example: "(json-pretty (list 1 2)) → \"[\\n  1,\\n  2\\n]\"") { m, args in
@@ -113,11 +113,18 @@ struct JSONWriter: ~Copyable {
     }
     if let i = Arithmetic.integer(v) { return out.append(decimal: i) }
     if let d = Arithmetic.float(v) { return d.isFinite ? out.append(d.description) : out.append("null") }
+    if let q = Arithmetic.rational(v) { return out.append(q.double.description) }
     if v.isText { return JSONText.quote(v.utf8, to: &out) }
     if v.isCharacter {
       var character = ByteWriter(capacity: 4)
       character.append(v.scalar)
       return JSONText.quote(character.written, to: &out)
+    }
+    if let values = (v.object(as: Vector.self))?.values ?? v.object(as: SetObject.self)?.table.entries.map(\.key) {
+      guard cycles.enter(v) else { throw machine.error("\(name): the value contains itself") }
+      out.append(UInt8(ascii: "["))
+      stack.append(Open(cell: v, elements: ListIterator(machine.heap.list(values)), entries: [], isDict: false))
+      return
     }
     throw machine.error("\(name): a \(machine.typeName(v)) has no JSON form", hint: "JSON has null, booleans, numbers, strings, lists and dicts")
   }

@@ -248,7 +248,12 @@ struct JSONReader: ~Copyable {
       let d = exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
       return machine.heap.double(negative ? -d : d)
     }
-    return machine.heap.double(Double(String(decoding: UnsafeBufferPointer(start: p + start, count: i &- start), as: UTF8.self)) ?? .nan)
+    let d = Double(String(decoding: UnsafeBufferPointer(start: p + start, count: i &- start), as: UTF8.self)) ?? .nan
+    guard d.isFinite else {
+      i = start
+      throw expected("a number that a float can hold")
+    }
+    return machine.heap.double(d)
   }
   private static let powersOfTen: [Double] = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22]
 

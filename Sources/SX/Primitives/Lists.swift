@@ -130,16 +130,19 @@ extension NativeTable {
       return m.makeList((0..<Int(n)).map { m.heap.double(from + Double($0) * step) })
     }
     add("flatten", required("list", .list), doc: "All elements of nested lists in one list.", example: "(flatten (list 1 (list 2 (list 3)))) → (1 2 3)") { m, args in
-      var out: [Value] = [], stack = [ListIterator(args[0])]
-      while var iterator = stack.popLast() {
+      var out: [Value] = [], stack = [(args[0], ListIterator(args[0]))], cycles = CycleCheck()
+      _ = cycles.enter(args[0])
+      while case var (list, iterator)? = stack.popLast() {
         while let v = iterator.next() {
           guard v.isListCell else {
             out.append(v)
             continue
           }
-          stack.append(iterator)
-          iterator = ListIterator(v)
+          guard cycles.enter(v) else { throw m.error("flatten: the list contains itself") }
+          stack.append((list, iterator))
+          (list, iterator) = (v, ListIterator(v))
         }
+        cycles.leave(list)
       }
       return m.heap.list(out)
     }
@@ -179,8 +182,9 @@ extension NativeTable {
       return m.heap.list(out)
     }
     add("distinct", required("list", .list), doc: "The elements without those that are equal to an earlier one.", example: "(distinct (list 1 2 1)) → (1 2)") { m, args in
-      var seen = ValueSet(m), out: [Value] = []
-      for v in ListElements(args[0]) where seen.insert(v) { out.append(v) }
+      let seen = ValueTable()
+      var out: [Value] = []
+      for v in ListElements(args[0]) where Arithmetic.float(v)?.isNaN == true || seen.set(v, .nil, m.heap) { out.append(v) }
       return m.heap.list(out)
     }
     alias("unique")
@@ -206,27 +210,5 @@ extension NativeTable {
       guard args[0].isListCell else { throw m.wrongType(args[1].text, args.integer(2), "list", args[0]) }
       return args[0]
     }
-  }
-}
-
-/// Values seen so far, by `=`: numbers and strings hashed, the rest compared one by one.
-struct ValueSet {
-  private let machine: Machine
-  private var numbers: Set<Double> = []
-  private var strings: Set<String> = []
-  private var words: Set<UInt64> = []
-  private var others: [Value] = []
-
-  init(_ machine: Machine) { self.machine = machine }
-
-  /// False when an equal value is there already.
-  mutating func insert(_ v: Value) -> Bool {
-    if v.isFix { return words.insert(v.bits).inserted && (v.fixValue.magnitude > 1 << 52 || numbers.insert(Double(v.fixValue)).inserted) }
-    if let d = Arithmetic.float(v) { return d.isNaN || numbers.insert(d).inserted && (Int(exactly: d).map { words.insert(machine.heap.int($0).bits).inserted } ?? true) }
-    if v.isString { return strings.insert(v.text).inserted }
-    if !v.isCell { return words.insert(v.bits).inserted }
-    if others.contains(where: { Equality.deep($0, v, machine.heap) }) { return false }
-    others.append(v)
-    return true
   }
 }

@@ -23,36 +23,15 @@ extension NativeTable {
       for i in 1..<args.count { difference = try machine.arithmetic(.subtract, difference, args[i], i + 1) }
       return difference
     }
-    add("/", required("number", .number), rest("numbers", .number), doc: "The quotient: exact where it divides evenly, else a float. Division by integer zero is an error.", example: "(/ 6 2) → 3") { machine, args in
+    add("/", required("number", .number), rest("numbers", .number), doc: "The quotient. Two integers give an integer where they divide evenly, else a float; a fraction stays exact. Division by an exact zero is an error.", example: "(/ 1/2 2) → 1/4") { machine, args in
       func divide(_ a: Value, _ b: Value) throws -> Value {
-        if let x = Arithmetic.integer(a), let y = Arithmetic.integer(b) {
-          if y == 0 { throw machine.error("/: division by zero") }
-          let (quotient, remainder) = (x.dividedReportingOverflow(by: y), y == -1 ? 0 : x % y)
-          return remainder == 0 && !quotient.overflow ? machine.heap.int(quotient.partialValue) : machine.heap.double(Double(x) / Double(y))
-        }
-        if Arithmetic.integer(b) == 0 { throw machine.error("/: division by zero") }
-        return machine.heap.double((Arithmetic.number(a) ?? .nan) / (Arithmetic.number(b) ?? .nan))
+        guard let quotient = Arithmetic.divide(a, b, machine.heap) else { throw machine.error("/: division by zero") }
+        return quotient
       }
       if args.count == 1 { return try divide(.fix(1), args[0]) }
       var quotient = args[0]
       for i in 1..<args.count { quotient = try divide(quotient, args[i]) }
       return quotient
-    }
-    add("mod", required("a"), required("b"), doc: "The remainder with the sign of the divisor.", example: "(mod -7 3) → 2") { machine, args in try machine.modulo(args[0], args[1]) }
-    add("remainder", required("a", .number), required("b", .number), doc: "The remainder with the sign of the dividend.", example: "(remainder -7 3) → -1") { machine, args in
-      if let x = Arithmetic.integer(args[0]), let y = Arithmetic.integer(args[1]) {
-        if y == 0 { throw machine.error("remainder: division by zero") }
-        return machine.heap.int(y == -1 ? 0 : x % y)
-      }
-      return machine.heap.double(args.number(0).truncatingRemainder(dividingBy: args.number(1)))
-    }
-    add("quotient", required("a", .number), required("b", .number), doc: "The quotient without its fraction.", example: "(quotient -7 2) → -3") { machine, args in
-      if let x = Arithmetic.integer(args[0]), let y = Arithmetic.integer(args[1]) {
-        if y == 0 { throw machine.error("quotient: division by zero") }
-        let (q, overflow) = x.dividedReportingOverflow(by: y)
-        return overflow ? machine.heap.double(-Double(x)) : machine.heap.int(q)
-      }
-      return machine.heap.double((args.number(0) / args.number(1)).rounded(.towardZero))
     }
     add("inc", required("number"), doc: "One more.", example: "(inc 4) → 5") { machine, args in
       guard !machine.isStrict || Arithmetic.isNumber(args[0]) else { throw machine.notANumber("inc", args[0], .fix(0)) }
@@ -63,9 +42,10 @@ extension NativeTable {
       return try machine.arithmetic(.subtract, args[0], .fix(1))
     }
     add("abs", required("number", .number), doc: "The magnitude.", example: "(abs -3) → 3") { machine, args in
-      if let i = Arithmetic.integer(args[0]) { return i == .min ? machine.heap.double(-Double(i)) : machine.heap.int(abs(i)) }
+      if let x = Arithmetic.exact(args[0]) { return x.numerator < 0 ? machine.heap.quotient(-Int128(x.numerator), Int128(x.denominator)) : args[0] }
       return machine.heap.double(abs(args.number(0)))
     }
+    alias("magnitude")
 
     func chain(_ accept: @escaping @Sendable (Machine, Value, Value) throws -> Bool) -> Native.Body {
       { machine, args in
@@ -102,6 +82,7 @@ extension NativeTable {
     @Sendable func rounding(_ rule: FloatingPointRoundingRule) -> Native.Body {
       { machine, args in
         if Arithmetic.integer(args[0]) != nil { return args[0] }
+        if let x = Arithmetic.rational(args[0]) { return machine.heap.int(x.rounded(rule)) }
         let d = args.number(0)
         guard d.isFinite else { return args[0] }
         return Arithmetic.integral(d.rounded(rule), machine.heap)
@@ -120,23 +101,23 @@ extension NativeTable {
       return try rounding(.toNearestOrEven)(machine, args)
     }
 
-    add("expt", required("base", .number), required("exponent", .number), doc: "`base` to the power of `exponent`; exact while integers fit 64 bits.", example: "(expt 2 10) → 1024") { machine, args in
-      if let base = Arithmetic.integer(args[0]), let exponent = Arithmetic.integer(args[1]), exponent >= 0 {
-        var result = 1, square = base, left = exponent, overflow = false
-        while left > 0, !overflow {
-          if left & 1 == 1 { (result, overflow) = result.multipliedReportingOverflow(by: square) }
-          left >>= 1
-          if left > 0, !overflow { (square, overflow) = square.multipliedReportingOverflow(by: square) }
-        }
-        if !overflow { return machine.heap.int(result) }
+    add("expt", required("base", .number), required("exponent", .number), doc: "`base` to the power of `exponent`; exact while it fits 64 bits. A negative power of an integer is a float, as `/` makes it; one of a fraction is exact.", example: "(expt 2 10) → 1024") { machine, args in
+      guard let base = Arithmetic.exact(args[0]), let exponent = Arithmetic.integer(args[1]) else {
+        return machine.heap.double(pow(args.number(0), args.number(1)))
       }
-      return machine.heap.double(pow(args.number(0), args.number(1)))
+      if exponent < 0, base.numerator == 0 { throw machine.error("expt: division by zero") }
+      let whole = base.denominator == 1
+      if exponent >= 0 || !whole || base.numerator.magnitude == 1,
+        let n = Powers.integer(base.numerator, exponent.magnitude), let d = Powers.integer(base.denominator, exponent.magnitude) {
+        return exponent >= 0 ? machine.heap.quotient(Int128(n), Int128(d)) : machine.heap.quotient(Int128(d), Int128(n))
+      }
+      return machine.heap.double(pow(args.number(0), Double(exponent)))
     }
     alias("pow")
-    add("sqrt", required("x", .number), doc: "The square root; exact for squares of integers.", example: "(sqrt 16) → 4") { machine, args in
-      if let i = Arithmetic.integer(args[0]), i >= 0 {
-        let root = Int(Double(i).squareRoot())
-        for r in max(0, root - 1)...(root + 1) where r.multipliedReportingOverflow(by: r) == (i, false) { return machine.heap.int(r) }
+    add("sqrt", required("x", .number), doc: "The square root; exact for squares of integers and fractions. That of a negative number is not a number.", example: "(sqrt 16) → 4") { machine, args in
+      if let x = Arithmetic.exact(args[0]), x.numerator >= 0 {
+        let n = Powers.root(x.numerator), d = Powers.root(x.denominator)
+        if n * n == x.numerator, d * d == x.denominator { return machine.heap.quotient(Int128(n), Int128(d)) }
       }
       return machine.heap.double(args.number(0).squareRoot())
     }
@@ -157,56 +138,62 @@ extension NativeTable {
       machine.heap.double(args.count > 1 && !args[1].isNil ? atan2(args.number(0), args.number(1)) : atan(args.number(0)))
     }
 
-    func integers(_ name: String, _ unit: Int, _ combine: @escaping @Sendable (Int, Int) -> (Int, Bool)) -> Native.Body {
-      { machine, args in
-        var result = unit
-        for i in 0..<args.count {
-          let (next, overflow) = combine(result, args.integer(i))
-          if overflow { throw machine.error("\(name): the result does not fit 64 bits") }
-          result = next
-        }
-        return machine.heap.int(result)
+    add("exact->inexact", required("x", .number), doc: "The nearest float.", example: "(exact->inexact 1/2) → 0.5") { machine, args in machine.heap.double(args.number(0)) }
+    alias("inexact")
+    add("inexact->exact", required("x", .number), doc: "The integer or fraction that a float stands for, to its last digit; an error when 64 bits do not hold it.", example: "(inexact->exact 2.5) → 5/2") { machine, args in
+      guard let d = Arithmetic.float(args[0]) else { return args[0] }
+      guard let x = Rational(exactly: d) else { throw machine.error("inexact->exact: \(machine.shown(args[0])) has no exact value in 64 bits", hint: "round, floor or truncate it first") }
+      return machine.heap.quotient(Int128(x.numerator), Int128(x.denominator))
+    }
+    alias("exact")
+    func part(_ name: String, _ example: String, _ pick: @escaping @Sendable (Rational) -> Int) {
+      add(name, required("x", .number), doc: "The \(name) of the reduced fraction; that of a float is a float.", example: example) { machine, args in
+        if let x = Arithmetic.exact(args[0]) { return machine.heap.int(pick(x)) }
+        guard let x = Rational(exactly: args.number(0)) else { throw machine.error("\(name): \(machine.shown(args[0])) is no fraction of 64 bits") }
+        return machine.heap.double(Double(pick(x)))
       }
     }
-    @Sendable func gcd(_ a: Int, _ b: Int) -> (Int, Bool) {
-      var (x, y) = (a.magnitude, b.magnitude)
-      while y != 0 { (x, y) = (y, x % y) }
-      return (Int(truncatingIfNeeded: x), x > UInt(Int.max))
+    part("numerator", "(numerator 6/4) → 3") { $0.numerator }
+    part("denominator", "(denominator 6/4) → 2") { $0.denominator }
+    add("make-rational", required("numerator", .integer), required("denominator", .integer), doc: "The reduced fraction of two integers; an integer when it is whole.", example: "(make-rational 6 4) → 3/2") { machine, args in
+      if args.integer(1) == 0 { throw machine.error("make-rational: argument 2: the denominator is 0") }
+      return machine.heap.quotient(Int128(args.integer(0)), Int128(args.integer(1)))
     }
-    add("gcd", rest("integers", .integer), doc: "The greatest common divisor.", example: "(gcd 12 18) → 6", body: integers("gcd", 0, gcd))
-    add("lcm", rest("integers", .integer), doc: "The least common multiple.", example: "(lcm 4 6) → 12", body: integers("lcm", 1) { a, b in
-      if a == 0 || b == 0 { return (0, false) }
-      let (product, overflow) = (a / gcd(a, b).0).multipliedReportingOverflow(by: b)
-      return (product == .min ? 0 : abs(product), overflow || product == .min)
-    })
-    add("exact->inexact", required("x", .number), doc: "The nearest float.", example: "(exact->inexact 1) → 1.0") { machine, args in machine.heap.double(args.number(0)) }
-    alias("inexact")
-    add("inexact->exact", required("x", .number), doc: "The integer that a whole float stands for; other floats are rounded towards zero.", example: "(inexact->exact 3.0) → 3") { machine, args in
-      if Arithmetic.integer(args[0]) != nil { return args[0] }
-      guard args.number(0).isFinite else { throw machine.error("inexact->exact: \(machine.shown(args[0])) has no exact value") }
-      return Arithmetic.integral(args.number(0).rounded(.towardZero), machine.heap)
-    }
-    func predicate(_ name: String, _ test: @escaping @Sendable (Int) -> Bool) {
-      add(name, required("n", .integer), doc: "Is the integer \(name.dropLast())?", example: "(\(name) 2) → \(test(2))") { _, args in .bool(test(args.integer(0))) }
-    }
-    predicate("even?") { $0 % 2 == 0 }
-    predicate("odd?") { $0 % 2 != 0 }
     add("zero?", required("x", .number), doc: "Is the number zero?", example: "(zero? 0.0) → true") { _, args in .bool(args.number(0) == 0) }
     add("positive?", required("x", .number), doc: "Is the number above zero?", example: "(positive? 1) → true") { _, args in .bool(args.number(0) > 0) }
     add("negative?", required("x", .number), doc: "Is the number below zero?", example: "(negative? 1) → false") { _, args in .bool(args.number(0) < 0) }
     add("nan?", required("x", .number), doc: "Is it not a number?", example: "(nan? 1) → false") { _, args in .bool(args.number(0).isNaN) }
+    add("finite?", required("x", .number), doc: "Is it neither infinite nor not a number?", example: "(finite? 1.5) → true") { _, args in .bool(args.number(0).isFinite) }
+    add("infinite?", required("x", .number), doc: "Is it positive or negative infinity?", example: "(infinite? (/ 1 0.0)) → true") { _, args in .bool(args.number(0).isInfinite) }
+  }
+}
 
-    func bits(_ name: String, _ unit: Int, _ combine: @escaping @Sendable (Int, Int) -> Int) {
-      add(name, rest("integers", .integer), doc: "The integers combined bit by bit.", example: "(\(name) 6 3) → \(combine(6, 3))") { machine, args in
-        machine.heap.int((0..<args.count).reduce(unit) { combine($0, args.integer($1)) })
+/// Integer powers and roots.
+enum Powers {
+  /// nil when the power does not fit 64 bits.
+  static func integer(_ base: Int, _ exponent: UInt) -> Int? {
+    var result = 1, square = base, left = exponent, overflow = false
+    while true {
+      if left & 1 == 1 {
+        (result, overflow) = result.multipliedReportingOverflow(by: square)
+        if overflow { return nil }
       }
+      left >>= 1
+      if left == 0 { return result }
+      (square, overflow) = square.multipliedReportingOverflow(by: square)
+      if overflow { return nil }
     }
-    bits("bitwise-and", -1, &)
-    bits("bitwise-or", 0, |)
-    bits("bitwise-xor", 0, ^)
-    add("bitwise-not", required("n", .integer), doc: "Every bit turned over.", example: "(bitwise-not 0) → -1") { machine, args in machine.heap.int(~args.integer(0)) }
-    add("arithmetic-shift", required("n", .integer), required("by", .integer), doc: "Shifted left, or right where `by` is negative.", example: "(arithmetic-shift 1 4) → 16") { machine, args in
-      machine.heap.int(args.integer(1) >= 0 ? args.integer(0) << args.integer(1) : args.integer(0) >> -max(args.integer(1), -64))
+  }
+
+  /// The greatest integer whose square does not exceed `n`, which must not be negative.
+  static func root(_ n: Int) -> Int {
+    var root = Int(Double(n).squareRoot())
+    func exceeds(_ r: Int) -> Bool {
+      let (square, overflow) = r.multipliedReportingOverflow(by: r)
+      return overflow || square > n
     }
+    while exceeds(root) { root -= 1 }
+    while !exceeds(root + 1) { root += 1 }
+    return root
   }
 }

@@ -7,12 +7,12 @@ extension NativeTable {
       if let d = Arithmetic.number(args[0]) { return m.heap.double(d) }
       guard args[0].isString else { return args.optional(1) ?? .nil }
       let text = LetterCase.trim(args[0], m, left: true, right: true)
-      guard let d = Numbers.float(text.utf8) else { return args.optional(1) ?? .nil }
+      guard let v = Numbers.parse(text.utf8, m.heap), let d = Arithmetic.number(v) else { return args.optional(1) ?? .nil }
       return m.heap.double(d)
     }
     add("number->string", required("number", .number), optional("radix", .integer), doc: "The number as `string->number` reads it back, in a radix from 2 to 36 (10).", example: "(number->string 255 16) → \"ff\"") { m, args in
       let radix = try m.radix("number->string", args)
-      if let i = Arithmetic.integer(args[0]) { return m.heap.string(String(i, radix: radix)) }
+      if let x = Arithmetic.exact(args[0]) { return m.heap.string(String(x.numerator, radix: radix) + (x.denominator == 1 ? "" : "/" + String(x.denominator, radix: radix))) }
       guard radix == 10 else { throw m.error("number->string: a float has a text in radix 10 only") }
       return m.heap.string(Numbers.format(args.number(0), point: true))
     }
@@ -20,7 +20,7 @@ extension NativeTable {
       let radix = try m.radix("string->number", args), text = args[0].utf8
       if radix == 10 { return Numbers.parse(text, m.heap) ?? .nil }
       let sign = text.first.map { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") ? 1 : 0 } ?? 0
-      return Numbers.integer(text, from: sign, radix: radix, text.first == UInt8(ascii: "-"), m.heap) ?? .nil
+      return Numbers.integer(text, from: sign, radix: radix, text.first == UInt8(ascii: "-"), m.heap) ?? Numbers.rational(text, radix: radix, m.heap) ?? .nil
     }
     add("format-decimal", required("number", .number), optional("digits", .integer), doc: "The number with a fixed number of digits (2) behind the point, correctly rounded.", example: "(format-decimal 3.14159 2) → \"3.14\"") { m, args in
       let digits = args.integer(1, default: 2)
@@ -42,6 +42,7 @@ extension Machine {
 enum StringNumbers {
   static func integer(_ v: Value, _ machine: Machine) -> Value? {
     if Arithmetic.integer(v) != nil { return v }
+    if let x = Arithmetic.rational(v) { return machine.heap.int(x.rounded(.towardZero)) }
     if let d = Arithmetic.float(v) { return d.isFinite ? Arithmetic.integral(d.rounded(.towardZero), machine.heap) : nil }
     guard v.isString else { return nil }
     let text = LetterCase.trim(v, machine, left: true, right: true).utf8

@@ -8,8 +8,11 @@ extension NativeTable {
     type("number?", "a number") { Arithmetic.isNumber($0) }
     type("integer?", "an integer, or a float without fraction") { Arithmetic.integer($0) != nil || Arithmetic.float($0).map { $0.isFinite && $0 == $0.rounded() } ?? false }
     type("float?", "a float") { Arithmetic.float($0) != nil }
-    type("rational?", "a finite number") { Arithmetic.integer($0) != nil || Arithmetic.float($0).map(\.isFinite) ?? false }
-    type("exact?", "an exact number") { Arithmetic.integer($0) != nil }
+    type("rational?", "a finite number") { Arithmetic.exact($0) != nil || Arithmetic.float($0).map(\.isFinite) ?? false }
+    type("real?", "a number") { Arithmetic.isNumber($0) }
+    type("ratio?", "a fraction that is no integer") { $0.isKind(.rational) }
+    type("exact?", "an exact number: an integer or a fraction") { Arithmetic.exact($0) != nil }
+    type("exact-integer?", "an exact integer") { Arithmetic.integer($0) != nil }
     type("inexact?", "a float") { Arithmetic.float($0) != nil }
     type("string?", "a string") { $0.isString }
     type("symbol?", "a symbol") { $0.isKind(.symbol) }

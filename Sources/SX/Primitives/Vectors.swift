@@ -3,45 +3,88 @@ final class Vector: HeapObject {
   var values: [Value]
   init(_ values: [Value]) { self.values = values }
   override var typeName: String { "vector" }
-  override func describe(_ machine: Machine) -> String { "#(" + values.map { Printer.text($0, machine) }.joined(separator: " ") + ")" }
+  override var elements: [Value]? { values }
+  override var printedForm: PrintedForm? { PrintedForm(open: "#(", parts: values, close: ")") }
   override var externalBytes: Int { values.count * 8 + 64 }
   override func trace(_ marker: inout Marker) { for v in values { marker.mark(v) } }
 }
 
+extension Machine {
+  func vector(_ v: Value, _ name: String, _ position: Int = 1) throws -> Vector {
+    guard let vector = v.object(as: Vector.self) else { throw wrongType(name, position, "vector", v) }
+    return vector
+  }
+
+  /// Argument `position` as an index below `count`.
+  func index(_ args: Arguments, _ position: Int, below count: Int, _ name: String, of what: String) throws -> Int {
+    let i = args.integer(position - 1)
+    guard i >= 0, i < count else { throw error("\(name): argument \(position): index \(i) is out of range for a \(what) of length \(count)") }
+    return i
+  }
+
+  /// The range between two optional arguments, by default from the beginning and to the end.
+  func range(_ args: Arguments, from position: Int, in count: Int, _ name: String, of what: String) throws -> Range<Int> {
+    let from = args.integer(position - 1, default: 0), to = args.integer(position, default: count)
+    guard from >= 0, from <= to, to <= count else { throw error("\(name): range \(from)…\(to) is out of range for a \(what) of length \(count)") }
+    return from..<to
+  }
+}
+
 extension NativeTable {
   mutating func installVectors() {
-    @Sendable func vector(_ m: Machine, _ args: Arguments, _ name: String) throws -> Vector {
-      guard let v = args[0].object(as: Vector.self) else { throw m.wrongType(name, 1, "vector", args[0]) }
-      return v
-    }
-    @Sendable func index(_ m: Machine, _ args: Arguments, _ count: Int, _ name: String) throws -> Int {
-      let i = args.integer(1)
-      guard i >= 0, i < count else { throw m.error("\(name): index \(i) is out of range for a vector of \(count)") }
-      return i
-    }
-    add("vector", rest("values"), doc: "A vector of the values.", example: "(vector->list (vector 1 2)) → (1 2)") { m, args in m.heap.allocate(object: Vector((0..<args.count).map { args[$0] })) }
-    add("make-vector", required("count", .integer), optional("value"), doc: "A vector of so many times the value (nil).", example: "(vector-length (make-vector 3 0)) → 3") { m, args in
-      guard args.integer(0) >= 0, args.integer(0) <= 1 << 28 else { throw m.error("make-vector: \(args.integer(0)) values are out of range") }
+    add("vector", rest("values"), doc: "A vector of the values.", example: "(vector 1 2) → #(1 2)") { m, args in m.heap.allocate(object: Vector((0..<args.count).map { args[$0] })) }
+    add("make-vector", required("count", .integer), optional("value"), doc: "A vector of so many times the value (nil).", example: "(make-vector 3 0) → #(0 0 0)") { m, args in
+      guard args.integer(0) >= 0, args.integer(0) <= 1 << 28 else { throw m.error("make-vector: argument 1: expected a length from 0 to \(1 << 28), got \(args.integer(0))") }
+      try m.checkLength("make-vector", args.integer(0) * 8)
       return m.heap.allocate(object: Vector(Array(repeating: args.optional(1) ?? .nil, count: args.integer(0))))
     }
-    add("vector?", required("value"), doc: "Is it a vector?") { _, args in .bool(args[0].object(as: Vector.self) != nil) }
-    add("vector-length", required("vector"), doc: "How many values it has.") { m, args in .fix(try vector(m, args, "vector-length").values.count) }
-    add("vector-ref", required("vector"), required("index", .integer), doc: "The value at an index from 0.", example: "(vector-ref (vector 5 6) 1) → 6") { m, args in
-      let v = try vector(m, args, "vector-ref")
-      return v.values[try index(m, args, v.values.count, "vector-ref")]
+    add("vector?", required("value"), doc: "Is it a vector?", example: "(vector? (vector)) → true") { _, args in .bool(args[0].object(as: Vector.self) != nil) }
+    add("vector-length", required("vector", .vector), doc: "How many values it has.", example: "(vector-length (vector 5 6)) → 2") { m, args in .fix(try m.vector(args[0], "vector-length").values.count) }
+    add("vector-ref", required("vector", .vector), required("index", .integer), doc: "The value at an index from 0. O(1).", example: "(vector-ref (vector 5 6) 1) → 6") { m, args in
+      let v = try m.vector(args[0], "vector-ref")
+      return v.values[try m.index(args, 2, below: v.values.count, "vector-ref", of: "vector")]
     }
-    add("vector-set!", required("vector"), required("index", .integer), required("value"), doc: "Replaces a value.") { m, args in
-      let v = try vector(m, args, "vector-set!")
-      v.values[try index(m, args, v.values.count, "vector-set!")] = args[2]
+    add("vector-set!", required("vector", .vector), required("index", .integer), required("value"), doc: "Replaces a value. O(1). Answers nil.", example: "(let ((v (vector 5 6))) (vector-set! v 0 7) v) → #(7 6)") { m, args in
+      let v = try m.vector(args[0], "vector-set!")
+      v.values[try m.index(args, 2, below: v.values.count, "vector-set!", of: "vector")] = args[2]
       return .nil
     }
-    add("vector->list", required("vector"), doc: "The values as a list.") { m, args in m.heap.list(try vector(m, args, "vector->list").values) }
-    add("list->vector", required("list", .list), doc: "The elements as a vector.") { m, args in m.heap.allocate(object: Vector(Array(ListElements(args[0])))) }
-    add("vector-fill!", required("vector"), required("value"), doc: "Replaces every value.") { m, args in
-      let v = try vector(m, args, "vector-fill!")
-      for i in v.values.indices { v.values[i] = args[1] }
+    add("vector->list", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "The values, or those of a part, as a list.", example: "(vector->list (vector 1 2 3) 1) → (2 3)") { m, args in
+      let v = try m.vector(args[0], "vector->list")
+      return m.heap.list(Array(v.values[try m.range(args, from: 2, in: v.values.count, "vector->list", of: "vector")]))
+    }
+    add("list->vector", required("list", .list), doc: "The elements as a vector.", example: "(list->vector (list 1 2)) → #(1 2)") { m, args in m.heap.allocate(object: Vector(Array(ListElements(args[0])))) }
+    add("vector-fill!", required("vector", .vector), required("value"), optional("from", .integer), optional("to", .integer), doc: "Replaces every value, or every one of a part. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-fill! v 0 1) v) → #(1 0 0)") { m, args in
+      let v = try m.vector(args[0], "vector-fill!")
+      for i in try m.range(args, from: 3, in: v.values.count, "vector-fill!", of: "vector") { v.values[i] = args[1] }
       return .nil
     }
-    add("vector-copy", required("vector"), doc: "A copy.") { m, args in m.heap.allocate(object: Vector(try vector(m, args, "vector-copy").values)) }
+    add("vector-copy", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "A copy, or one of a part.", example: "(vector-copy (vector 1 2 3) 1) → #(2 3)") { m, args in
+      let v = try m.vector(args[0], "vector-copy")
+      return m.heap.allocate(object: Vector(Array(v.values[try m.range(args, from: 2, in: v.values.count, "vector-copy", of: "vector")])))
+    }
+    add("vector-copy!", required("to", .vector), required("at", .integer), required("from", .vector), optional("start", .integer), optional("end", .integer), doc: "Copies the values of `from`, or of a part of it, into `to` at an index. The two may be one vector. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-copy! v 1 (vector 8 9)) v) → #(1 8 9)") { m, args in
+      let to = try m.vector(args[0], "vector-copy!"), from = try m.vector(args[2], "vector-copy!", 3), at = args.integer(1)
+      let part = Array(from.values[try m.range(args, from: 4, in: from.values.count, "vector-copy!", of: "vector")])
+      guard at >= 0, at <= to.values.count - part.count else { throw m.error("vector-copy!: argument 2: \(part.count) values do not fit at index \(at) of a vector of length \(to.values.count)") }
+      to.values.replaceSubrange(at..<(at + part.count), with: part)
+      return .nil
+    }
+    add("vector-append", rest("vectors", .vector), doc: "The values of all in one vector.", example: "(vector-append (vector 1) (vector 2 3)) → #(1 2 3)") { m, args in
+      m.heap.allocate(object: Vector(try (0..<args.count).flatMap { try m.vector(args[$0], "vector-append", $0 + 1).values }))
+    }
+    add("vector->string", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "The string of a vector of characters, or of a part of it.", example: "(vector->string (vector #\\a #\\b)) → \"ab\"") { m, args in
+      let v = try m.vector(args[0], "vector->string")
+      var out = ByteWriter(capacity: v.values.count)
+      for c in v.values[try m.range(args, from: 2, in: v.values.count, "vector->string", of: "vector")] {
+        guard c.isCharacter else { throw m.error("vector->string: expected characters, got \(m.shown(c))") }
+        out.append(c.scalar)
+      }
+      return try m.string("vector->string", out)
+    }
+    add("string->vector", required("string", .string), optional("from", .integer), optional("to", .integer), doc: "The characters of a string, or of a part of it, as a vector.", example: "(string->vector \"ab\") → #(#\\a #\\b)") { m, args in
+      let range = try m.range(args, from: 2, in: args[0].length, "string->vector", of: "string")
+      return m.heap.allocate(object: Vector(args[0].text.unicodeScalars.dropFirst(range.lowerBound).prefix(range.count).map(Value.character)))
+    }
   }
 }

@@ -31,6 +31,10 @@ extension Value {
 struct Reader {
   private enum Opening {
     case list(close: UInt8)
+    /// `#(`.
+    case vector
+    /// `#u8(`.
+    case bytevector
     case dict
     /// `'`, `` ` ``, `,`, `,@`: wraps the next datum.
     case prefix(Value)
@@ -96,6 +100,12 @@ struct Reader {
         position += 1
         levels.append(Level(opening: .dict, start: start, first: items.count))
         continue
+      case UInt8(ascii: "#") where position + 1 < limit && bytes[position + 1] == UInt8(ascii: "("):
+        position += 2
+        levels.append(Level(opening: .vector, start: start, first: items.count))
+      case UInt8(ascii: "#") where position + 3 < limit && matches("#u8(", position):
+        position += 4
+        levels.append(Level(opening: .bytevector, start: start, first: items.count))
       case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"):
         position += 1
         let item = try close(byte, start)
@@ -126,6 +136,7 @@ struct Reader {
     guard let level = levels.last else { return nil }
     switch level.opening {
     case .list(let close): throw unclosed(level, Character(Unicode.Scalar(close)))
+    case .vector, .bytevector: throw unclosed(level, ")")
     case .dict: throw unclosed(level, "}")
     case .prefix: throw error("the text ends after a quote", level.start, level.start + 1, incomplete: true)
     case .discard: throw error("the text ends after `#;`", level.start, level.start + 2, incomplete: true)
@@ -140,7 +151,7 @@ struct Reader {
     var item = item
     while let level = levels.last {
       switch level.opening {
-      case .list, .dict:
+      case .list, .vector, .bytevector, .dict:
         items.append(item)
         return nil
       case .prefix(let symbol):
@@ -167,6 +178,12 @@ struct Reader {
       guard byte == expected else { throw mismatch(found, Character(Unicode.Scalar(expected)), level, at) }
       levels.removeLast()
       return Item(value: list(from: level.first, whole), span: whole)
+    case .vector, .bytevector:
+      guard byte == UInt8(ascii: ")") else { throw mismatch(found, ")", level, at) }
+      levels.removeLast()
+      defer { items.removeSubrange(level.first...) }
+      if case .vector = level.opening { return Item(value: heap.allocate(object: Vector(items[level.first...].map(\.value))), span: whole) }
+      return Item(value: heap.allocate(object: Bytevector(try items[level.first...].map(byteValue))), span: whole)
     case .dict:
       guard byte == UInt8(ascii: "}") else { throw mismatch(found, "}", level, at) }
       levels.removeLast()
@@ -179,6 +196,13 @@ struct Reader {
   }
   private func mismatch(_ found: Character, _ expected: Character, _ level: Level, _ at: Int) -> SyntaxError {
     error("found `\(found)`, expected `\(expected)`, opened at \(place(level.start))", at, at + 1)
+  }
+
+  private func byteValue(_ item: Item) throws -> UInt8 {
+    guard let i = Arithmetic.integer(item.value), let byte = UInt8(exactly: i) else {
+      throw SyntaxError(message: "a bytevector has bytes from 0 to 255", span: item.span)
+    }
+    return byte
   }
 
   private mutating func list(from first: Int, _ whole: SourceSpan) -> Value {
@@ -297,10 +321,11 @@ struct Reader {
     let sign = bytes[i] == UInt8(ascii: "-") || bytes[i] == UInt8(ascii: "+")
     if sign { i += 1 }
     guard i < end else { return nil }
+    if sign, end - start == 6, let special = Numbers.parse(slice(start, end), heap) { return special }       // +inf.0, -inf.0, +nan.0
     let dotted = bytes[i] == UInt8(ascii: ".")
     guard Reader.isDigit(bytes[i]) || dotted && i + 1 < end && Reader.isDigit(bytes[i + 1]) else { return nil }
     guard let value = Numbers.parse(slice(start, end), heap) else {
-      throw error("invalid number `\(text(start, end))`", start, end)
+      throw error("invalid number `\(text(start, end))`", start, end, hint: bytes[start..<end].contains(UInt8(ascii: "/")) ? "a fraction is `n/d`, and its denominator is not 0" : nil)
     }
     return value
   }
@@ -326,7 +351,15 @@ struct Reader {
       switch text(start, position) {
       case "#t", "#true": return .true
       case "#f", "#false": return .false
-      case let other: throw error("unknown syntax `\(other)`", start, position)
+      case let other:
+        // A radix: #x1F, #o17, #b101, #d10.
+        let radix = ["x": 16, "X": 16, "o": 8, "b": 2, "d": 10, "B": 2, "O": 8, "D": 10][other.dropFirst().prefix(1)]
+        if let radix, position > start + 2 {
+          let digits = slice(start + 2, position), negative = digits[0] == UInt8(ascii: "-")
+          let sign = negative || digits[0] == UInt8(ascii: "+") ? 1 : 0
+          if let number = Numbers.integer(digits, from: sign, radix: radix, negative, heap) ?? Numbers.rational(digits, radix: radix, heap) { return number }
+        }
+        throw error("unknown syntax `\(other)`", start, position)
       }
     }
   }

@@ -10,53 +10,49 @@ enum Arithmetic {
     if v.isFlo { return v.floValue }
     return v.isKind(.double) ? Double(bitPattern: v.cell[1]) : nil
   }
+  static func rational(_ v: Value) -> Rational? {
+    v.isKind(.rational) ? Rational(numerator: Int(Int64(bitPattern: v.cell[1])), denominator: Int(Int64(bitPattern: v.cell[2]))) : nil
+  }
+  /// An integer or rational as a fraction.
+  static func exact(_ v: Value) -> Rational? { integer(v).map { Rational(numerator: $0, denominator: 1) } ?? rational(v) }
   static func number(_ v: Value) -> Double? {
     if let f = float(v) { return f }
-    return integer(v).map(Double.init)
+    return integer(v).map(Double.init) ?? rational(v)?.double
   }
-  static func isNumber(_ v: Value) -> Bool { v.isFix || v.isFlo || v.isKind(.int) || v.isKind(.double) }
-
-  /// nil when either is no number.
-  static func equal(_ a: Value, _ b: Value) -> Bool? {
-    if let x = integer(a) {
-      if let y = integer(b) { return x == y }
-      if let y = float(b) { return compare(x, y) == .equal }
-      return nil
+  static func isNumber(_ v: Value) -> Bool {
+    if v.isFix || v.isFlo { return true }
+    switch v.kind {
+    case .int, .double, .rational: return true
+    default: return false
     }
-    guard let x = float(a) else { return nil }
-    if let y = float(b) { return x == y }
-    if let y = integer(b) { return compare(y, x) == .equal }
-    return nil
   }
 
-  enum Order { case less, equal, greater, unordered }
+  typealias Order = Rational.Order
+
+  /// By value, across kinds. nil when either is no number.
+  static func equal(_ a: Value, _ b: Value) -> Bool? {
+    if let x = integer(a), let y = integer(b) { return x == y }
+    if let x = float(a), let y = float(b) { return x == y }
+    return compare(a, b).map { $0 == .equal }
+  }
+
+  /// Exactly, also where one side has more digits than a double holds. nil when either is no number.
   static func compare(_ a: Value, _ b: Value) -> Order? {
-    if let x = integer(a) {
-      if let y = integer(b) { return x < y ? .less : x == y ? .equal : .greater }
-      if let y = float(b) { return compare(x, y) }
-      return nil
+    if let x = exact(a) {
+      if let y = exact(b) { return x.compare(y) }
+      return float(b).map { x.compare($0) }
     }
     guard let x = float(a) else { return nil }
     if let y = float(b) { return x < y ? .less : x == y ? .equal : x > y ? .greater : .unordered }
-    guard let y = integer(b) else { return nil }
-    switch compare(y, x) {
+    guard let y = exact(b) else { return nil }
+    switch y.compare(x) {
     case .less: return .greater
     case .greater: return .less
     case let same: return same
     }
   }
-  /// Exactly, also where the integer has more digits than a double holds.
-  private static func compare(_ i: Int, _ d: Double) -> Order {
-    if d.isNaN { return .unordered }
-    if d >= 9_223_372_036_854_775_808 { return .less }
-    if d < -9_223_372_036_854_775_808 { return .greater }
-    let whole = Int(d.rounded(.towardZero))
-    if i != whole { return i < whole ? .less : .greater }
-    let fraction = d - d.rounded(.towardZero)
-    return fraction > 0 ? .less : fraction < 0 ? .greater : .equal
-  }
 
-  /// Integers stay integers until 64 bits overflow, then the result is a float. nil when either is no number.
+  /// Integers and rationals stay exact until 64 bits overflow, then the result is the nearest float. nil when either is no number.
   static func apply(_ operation: Operation, _ a: Value, _ b: Value, _ heap: Heap) -> Value? {
     if let x = integer(a), let y = integer(b) {
       let (result, overflow) =
@@ -67,12 +63,51 @@ enum Arithmetic {
         }
       if !overflow { return heap.int(result) }
     }
+    if let x = exact(a), let y = exact(b) {
+      let (p, q, r, s) = (Int128(x.numerator), Int128(x.denominator), Int128(y.numerator), Int128(y.denominator))
+      switch operation {
+      case .add: return heap.quotient(p * s + r * q, q * s)
+      case .subtract: return heap.quotient(p * s - r * q, q * s)
+      case .multiply: return heap.quotient(p * r, q * s)
+      }
+    }
     guard let x = number(a), let y = number(b) else { return nil }
     switch operation {
     case .add: return heap.double(x + y)
     case .subtract: return heap.double(x - y)
     case .multiply: return heap.double(x * y)
     }
+  }
+
+  /// Two integers that do not divide evenly give a float; a rational operand keeps the quotient exact. nil for an exact divisor of zero. Both must be numbers.
+  static func divide(_ a: Value, _ b: Value, _ heap: Heap) -> Value? {
+    guard let y = exact(b) else { return heap.double((number(a) ?? .nan) / (float(b) ?? .nan)) }
+    if y.numerator == 0 { return nil }
+    guard let x = exact(a) else { return heap.double((float(a) ?? .nan) / y.double) }
+    let n = Int128(x.numerator) * Int128(y.denominator), d = Int128(x.denominator) * Int128(y.numerator)
+    if x.denominator == 1, y.denominator == 1, n % d != 0 { return heap.double(Rational.nearest(n, d)) }
+    return heap.quotient(n, d)
+  }
+
+  enum Division { case quotient, remainder, modulo }
+  /// Division with an integer quotient: truncated for `quotient` and `remainder`, rounded down for `modulo`. nil for an exact divisor of zero. Both must be numbers.
+  static func divide(_ division: Division, _ a: Value, _ b: Value, _ heap: Heap) -> Value? {
+    if let y = exact(b) {
+      if y.numerator == 0 { return nil }
+      if let x = exact(a) {
+        // x / y = n / d, and the remainder is n mod d in units of 1 / (denominator × denominator).
+        let n = Int128(x.numerator) * Int128(y.denominator), d = Int128(y.numerator) * Int128(x.denominator)
+        if division == .quotient { return heap.integer(n / d) }
+        var r = n % d
+        if division == .modulo, r != 0, (r < 0) != (d < 0) { r += d }
+        return heap.quotient(r, Int128(x.denominator) * Int128(y.denominator))
+      }
+    }
+    let x = number(a) ?? .nan, y = number(b) ?? .nan
+    if division == .quotient { return heap.double((x / y).rounded(.towardZero)) }
+    let r = x.truncatingRemainder(dividingBy: y)
+    guard division == .modulo, (r < 0) != (y < 0), r != 0 else { return heap.double(r) }
+    return heap.double(r + y)
   }
 
   /// The integer nearest to a whole double; the double itself when it lies beyond 64 bits.

@@ -2,7 +2,9 @@
 /// under comparison count as equal.
 enum Equality {
   /// `equal?`, and `=` where at least one side is no number: numbers by value across kinds, text by content, lists and dicts by elements.
-  static func deep(_ a: Value, _ b: Value, _ heap: Heap) -> Bool {
+  /// `nesting`: how many tables are being compared around this comparison. Looking a key up compares it on the native stack, so
+  /// beyond `deepestTables` a table is equal to itself alone.
+  static func deep(_ a: Value, _ b: Value, _ heap: Heap, nesting: Int = 0) -> Bool {
     if let quick = shallow(a, b) { return quick }
     var pending: [(Value, Value)] = [(a, b)]
     var steps = 0
@@ -24,6 +26,17 @@ enum Equality {
             pending.append((value, other))
           }
         }
+      } else if a.isKind(.object) {
+        if let x = (a.object as? TableObject)?.table, let y = (b.object as? TableObject)?.table {
+          guard x.count == y.count, x.identity == y.identity, nesting < deepestTables else { return false }
+          for (key, value) in x.entries {
+            guard let other = y.get(key, heap, nesting: nesting + 1) else { return false }
+            pending.append((value, other))
+          }
+        } else {
+          guard let x = a.object.elements, let y = b.object.elements, x.count == y.count else { return false }
+          for i in x.indices { pending.append((x[i], y[i])) }
+        }
       } else {
         guard a.listCount == b.listCount else { return false }
         var x = ListIterator(a), y = ListIterator(b)
@@ -39,11 +52,13 @@ enum Equality {
     return true
   }
 
+  private static let deepestTables = 8
+
   private struct PairOfCells: Hashable {
     let a: UInt64, b: UInt64
   }
 
-  /// The answer when it needs no look inside; nil for two lists or two dicts.
+  /// The answer when it needs no look inside; nil for two lists, two dicts or two objects of one class with elements.
   @inline(__always) private static func shallow(_ a: Value, _ b: Value) -> Bool? {
     if a.bits == b.bits { return !(a.isKind(.double) && Double(bitPattern: a.cell[1]).isNaN) }
     if a.isFix && b.isFix { return false }
@@ -55,7 +70,12 @@ enum Equality {
     switch a.kind {
     case .string: return b.isString && a.textEquals(b)
     case .dict: return b.isDict ? nil : false
-    case .object: return b.isKind(.object) && a.object.isEqual(to: b.object)
+    case .object:
+      guard b.isKind(.object) else { return false }
+      let x = a.object, y = b.object
+      if x === y { return true }
+      if x is TableObject || x.elements != nil { return type(of: x) == type(of: y) ? nil : false }
+      return x.isEqual(to: y)
     default: return false
     }
   }
@@ -65,6 +85,7 @@ enum Equality {
     if a.bits == b.bits { return true }
     if let x = Arithmetic.integer(a), let y = Arithmetic.integer(b) { return x == y }
     if let x = Arithmetic.float(a), let y = Arithmetic.float(b) { return x.bitPattern == y.bitPattern }
+    if let x = Arithmetic.rational(a), let y = Arithmetic.rational(b) { return x.compare(y) == .equal }
     return a.isString && b.isString && a.length == 0 && b.length == 0
   }
 }

@@ -94,6 +94,7 @@ struct Marker {
             externalBytes &+= $0.externalBytes
             $0.trace(&self)
           }
+        case .rational: liveWords &+= 3
         case .string, .symbol, .keyword:
           liveWords &+= 4
           if header & .ownsHeaderBit != 0 { externalBytes &+= Value(cell).byteCount }

@@ -13,7 +13,27 @@ enum Numbers {
       return integer(token, from: i + 2, radix: 16, negative, heap)
     }
     if let whole = integer(token, from: i, radix: 10, negative, heap) { return whole }
-    return float(token).map(heap.double)
+    if token[i] > UInt8(ascii: "9") || token[i] < UInt8(ascii: "0"), negative || token[0] == UInt8(ascii: "+") {
+      switch String(decoding: token, as: UTF8.self) {
+      case "+inf.0": return heap.double(.infinity)
+      case "-inf.0": return heap.double(-.infinity)
+      case "+nan.0", "-nan.0": return heap.double(.nan)
+      default: break
+      }
+    }
+    return rational(token, radix: 10, heap) ?? float(token).map(heap.double)
+  }
+
+  /// `n/d` with an optional sign in front. A part beyond 64 bits makes the quotient a float; nil for a denominator of 0.
+  static func rational(_ token: UnsafeBufferPointer<UInt8>, radix: Int, _ heap: Heap) -> Value? {
+    guard let slash = token.firstIndex(of: UInt8(ascii: "/")), slash > 0 else { return nil }
+    let negative = token[0] == UInt8(ascii: "-"), sign = negative || token[0] == UInt8(ascii: "+") ? 1 : 0
+    guard let n = integer(UnsafeBufferPointer(rebasing: token[..<slash]), from: sign, radix: radix, negative, heap),
+      let d = integer(UnsafeBufferPointer(rebasing: token[(slash + 1)...]), from: 0, radix: radix, false, heap)
+    else { return nil }
+    if let x = Arithmetic.integer(n), let y = Arithmetic.integer(d) { return y == 0 ? nil : heap.quotient(Int128(x), Int128(y)) }
+    guard let x = Arithmetic.number(n), let y = Arithmetic.number(d), y != 0 else { return nil }
+    return heap.double(x / y)
   }
 
   /// All digits from `from` on, or nil.
@@ -62,8 +82,9 @@ enum Numbers {
     return Double(spelled)
   }
 
-  /// Shortest text that reads back as the same double. `point`: a whole number keeps its `.0`.
+  /// Shortest text that reads back as the same double. `point`: a whole number keeps its `.0`, and what is not finite has the form that the reader knows.
   static func format(_ d: Double, point: Bool) -> String {
+    if point, !d.isFinite { return d.isNaN ? "+nan.0" : d > 0 ? "+inf.0" : "-inf.0" }
     let s = d.description
     if s.hasSuffix(".0") { return point ? s : String(s.dropLast(2)) }
     return s

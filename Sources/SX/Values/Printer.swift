@@ -1,5 +1,8 @@
 /// Writes values as text. Keeps its own stack, so no depth of data can overflow the native one; a value that contains itself
 /// shows as `#<cycle>` where it comes round again.
+///
+/// Watching for cycles costs more than printing, and harmless data is rarely deep: the first attempt watches only below
+/// `cycleCheckDepth`, which every cycle reaches. When it finds one, the value is printed anew and watched from the top.
 struct Printer {
   enum Style {
     /// What the reader reads back.
@@ -11,9 +14,10 @@ struct Printer {
   private enum Open {
     case list(Value, ListIterator, first: Bool)
     case dict(Value, entries: [(key: Value, value: Value)], at: Int)
+    case object(Value, PrintedForm, at: Int)
     var cell: Value {
       switch self {
-      case .list(let v, _, _), .dict(let v, _, _): v
+      case .list(let v, _, _), .dict(let v, _, _), .object(let v, _, _): v
       }
     }
   }
@@ -22,8 +26,10 @@ struct Printer {
   private let style: Style
   private(set) var out: [UInt8] = []
   private var stack: [Open] = []
-  /// Cells being printed; kept only below a depth that harmless data rarely reaches.
+  /// Cells being printed, from the depth on from which they are watched.
   private var active: Set<UInt64> = []
+  private var watchedDepth = Printer.cycleCheckDepth
+  private var hasCycle = false
   private static let cycleCheckDepth = 64
 
   init(_ machine: Machine, _ style: Style) {
@@ -38,6 +44,17 @@ struct Printer {
   }
 
   mutating func print(_ v: Value) {
+    let start = out.count
+    run(v)
+    guard hasCycle, watchedDepth > 0 else { return }
+    out.removeSubrange(start...)
+    stack = []
+    active = []
+    watchedDepth = 0
+    run(v)
+  }
+
+  private mutating func run(_ v: Value) {
     begin(v)
     while let top = stack.popLast() {
       switch top {
@@ -61,7 +78,17 @@ struct Printer {
         out.append(UInt8(ascii: " "))
         stack.append(.dict(cell, entries: entries, at: at + 1))
         begin(entries[at].value)
+      case .object(let cell, let form, let at):
+        guard at < form.parts.count else {
+          put(form.close)
+          left(cell)
+          continue
+        }
+        if at > 0 || !form.open.hasSuffix("(") { out.append(UInt8(ascii: " ")) }
+        stack.append(.object(cell, form, at: at + 1))
+        begin(form.parts[at])
       }
+      if hasCycle, watchedDepth > 0 { return }
     }
   }
 
@@ -70,9 +97,9 @@ struct Printer {
   }
   /// True when the value is being printed already.
   private mutating func enters(_ v: Value) -> Bool {
-    guard stack.count >= Printer.cycleCheckDepth else { return false }
-    if active.isEmpty { for open in stack { active.insert(open.cell.bits) } }
-    return !active.insert(v.bits).inserted
+    guard stack.count >= watchedDepth, !active.insert(v.bits).inserted else { return false }
+    hasCycle = true
+    return true
   }
 
   private mutating func begin(_ v: Value) {
@@ -84,6 +111,10 @@ struct Printer {
       if enters(v) { return put("#<cycle>") }
       out.append(UInt8(ascii: "{"))
       stack.append(.dict(v, entries: machine.heap.entries(of: v), at: 0))
+    } else if v.isKind(.object), let form = v.object.printedForm {
+      if enters(v) { return put("#<cycle>") }
+      put(form.open)
+      stack.append(.object(v, form, at: 0))
     } else {
       atom(v)
     }
@@ -115,6 +146,10 @@ struct Printer {
     switch v.kind {
     case .int: Numbers.append(Int(Int64(bitPattern: v.cell[1])), to: &out)
     case .double: put(Numbers.format(Double(bitPattern: v.cell[1]), point: true))
+    case .rational:
+      Numbers.append(Int(Int64(bitPattern: v.cell[1])), to: &out)
+      out.append(UInt8(ascii: "/"))
+      Numbers.append(Int(Int64(bitPattern: v.cell[2])), to: &out)
     case .string: if style == .display { out.append(contentsOf: v.utf8) } else { quoted(v) }
     case .symbol: out.append(contentsOf: v.utf8)
     case .keyword:

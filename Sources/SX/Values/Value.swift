@@ -129,6 +129,8 @@ enum Kind: UInt8 {
   case handler
   /// Word 1 a retained `HeapObject`: everything rare.
   case object
+  /// Words 1 and 2: a reduced fraction, see `Rational.swift`.
+  case rational
 
   @inline(__always) init(header: UInt64) {
     self = Kind.of(UInt8(truncatingIfNeeded: header &>> 8))
@@ -146,6 +148,13 @@ extension UInt64 {
   @inline(__always) static var variantHeaderBit: UInt64 { 0x1_0000 }
 }
 
+/// The parts of an object between two brackets. A blank stands between the parts, and in front of the first one unless `open` ends with `(`.
+struct PrintedForm {
+  let open: String
+  let parts: [Value]
+  let close: String
+}
+
 /// Something rare that lives on the SX heap as an ordinary Swift object: rings, parameters, errors, fibers, host objects.
 class HeapObject {
   /// What `type-of` says.
@@ -154,6 +163,12 @@ class HeapObject {
   func describe(_ machine: Machine) -> String { "#<\(typeName)>" }
   /// Deep equality. Objects are equal to themselves only, unless their class says otherwise.
   func isEqual(to other: HeapObject) -> Bool { self === other }
+  /// What the object holds, in order, for objects that are deeply equal when their classes and elements are; nil for all others.
+  var elements: [Value]? { nil }
+  /// For objects whose `isEqual` compares content: a hash of that. nil: the identity counts.
+  var contentHash: Int? { nil }
+  /// How the printer shows an object that holds values; nil: `describe` says all.
+  var printedForm: PrintedForm? { nil }
   /// Marks every value the object holds.
   func trace(_ marker: inout Marker) {}
   /// Memory held outside the slabs, in bytes; counted towards the next collection.
