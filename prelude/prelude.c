@@ -109,6 +109,18 @@ static const unsigned char signals_sx[] = {
 static const unsigned char tables_sx[] = {
 #embed "tables.sx"
 };
+static const unsigned char test_assert_sx[] = {
+#embed "test-assert.sx"
+};
+static const unsigned char test_diff_sx[] = {
+#embed "test-diff.sx"
+};
+static const unsigned char test_run_sx[] = {
+#embed "test-run.sx"
+};
+static const unsigned char test_snapshot_sx[] = {
+#embed "test-snapshot.sx"
+};
 static const unsigned char test_sx[] = {
 #embed "test.sx"
 };
@@ -153,6 +165,10 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("shop.sx", shop_sx),
   FILE_ENTRY("signals.sx", signals_sx),
   FILE_ENTRY("tables.sx", tables_sx),
+  FILE_ENTRY("test-assert.sx", test_assert_sx),
+  FILE_ENTRY("test-diff.sx", test_diff_sx),
+  FILE_ENTRY("test-run.sx", test_run_sx),
+  FILE_ENTRY("test-snapshot.sx", test_snapshot_sx),
   FILE_ENTRY("test.sx", test_sx),
   FILE_ENTRY("url.sx", url_sx),
 };

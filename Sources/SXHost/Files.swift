@@ -43,4 +43,35 @@ public enum Files {
       bytes.append(contentsOf: chunk[..<count])
     }
   }
+
+  /// Writes a file anew. What others see is the old contents or the new ones, never a part.
+  ///
+  /// - Throws: `HostError` with the path and the system's reason.
+  public static func replace(_ path: String, with bytes: [UInt8]) throws {
+    // A link stays a link, and what it leads to is replaced.
+    let target = realpath(path, nil).map { resolved in
+      defer { free(resolved) }
+      return String(cString: resolved)
+    } ?? path
+    let temporary = "\(target).\(getpid()).new"
+    var status = stat()
+    let mode = stat(target, &status) == 0 ? status.st_mode & 0o7777 : 0o644
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw HostError(SystemError("cannot write \(path)").description) }
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { break }
+      rest = rest.dropFirst(count)
+    }
+    fchmod(descriptor, mode)
+    guard rest.isEmpty, fsync(descriptor) == 0, rename(temporary, target) == 0 else {
+      let failure = SystemError("cannot write \(path)")
+      close(descriptor)
+      unlink(temporary)
+      throw HostError(failure.description)
+    }
+    close(descriptor)
+  }
 }

@@ -100,6 +100,13 @@ public final class InterpreterThread: Sendable {
     for index in 0..<count { threads.append(try start { body(index) }) }
   }
 
+  /// Runs `body`, which may block for long, on a thread that nobody waits for.
+  ///
+  /// - Throws: `HostError` when the system refuses a thread.
+  public static func detach(_ body: @escaping @Sendable () -> Void) throws {
+    try start(body).detach()
+  }
+
   private static func start(_ body: @escaping @Sendable () -> Void) throws -> NativeThread {
     do {
       return try NativeThread(stackSizes: stackSizes, body)

@@ -30,8 +30,13 @@ public final class Mailbox: Sendable {
   }
 
   /// Announces one later `fulfil`: until then the interpreter waits instead of reporting that nothing can happen anymore.
-  func expect() {
+  public func expect() {
     state.withLock { $0.expected += 1 }
+  }
+
+  /// Takes an `expect` back: nothing will be posted for it.
+  public func expectNoMore() {
+    state.withLock { $0.expected -= 1 }
   }
 
   /// Posts the job that an `expect` announced.

@@ -20,6 +20,8 @@ public final class SystemHost: Host {
     case standard
     /// Memory, for `takeOutput`. Standard error is kept there as well, in the order in which both were written.
     case captured
+    /// The process's standard error: for a command whose standard output is a protocol.
+    case standardError
   }
 
   /// What an embedder may choose.
@@ -44,6 +46,8 @@ public final class SystemHost: Host {
   public var onListening: ((ListeningAddress) -> Void)?
   /// Called on the interpreter's thread instead of ending the process for `(exit)`.
   public var onExit: ((Int32) -> Void)?
+  /// Called on the interpreter's thread instead of reading the file of that path, for `load`.
+  public var reader: ((String) throws -> [UInt8])?
 
   let configuration: Configuration
   private let output: BufferedOutput
@@ -58,6 +62,7 @@ public final class SystemHost: Host {
       switch configuration.output {
       case .standard: BufferedOutput(descriptor: STDOUT_FILENO)
       case .captured: BufferedOutput(descriptor: nil)
+      case .standardError: BufferedOutput(descriptor: STDERR_FILENO)
       }
   }
 
@@ -89,7 +94,10 @@ public final class SystemHost: Host {
 
   // MARK: The process and its surroundings
 
-  public func readFile(_ path: String) throws -> [UInt8] { try Files.contents(of: path) }
+  public func readFile(_ path: String) throws -> [UInt8] {
+    if let reader { return try reader(path) }
+    return try Files.contents(of: path)
+  }
 
   public func environment(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }

@@ -60,6 +60,14 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
     return out
   }
 
+  /// Leaves out the innermost call of one of these functions, and those around it.
+  public mutating func dropCalls(from functions: Set<String>) {
+    guard let first = trace.firstIndex(where: { functions.contains($0.function) }) else { return }
+    // What was left out in the middle may be what lies behind it.
+    if omittedAfter >= first { omitted = 0 }
+    trace.removeSubrange(first...)
+  }
+
   /// The trace alone, a call a line.
   public var traceText: String {
     var lines: [String] = []

@@ -83,7 +83,11 @@ extension Machine {
 
   /// An error left the loop: hand it to a handler of the running fiber. Throws what no script may catch.
   func recover(_ cause: any Error) throws {
-    if let limit = cause as? LimitError { throw limit }
+    if let limit = cause as? LimitError {
+      // On its way out it may pass several runs of the loop; the innermost tells where it was.
+      limitTrace = limitTrace ?? captureTrace()
+      throw limit
+    }
     try signal(asRaise(cause), slot: Fiber.top(state.pointee.base))
   }
 
@@ -97,7 +101,11 @@ extension Machine {
       object.kind = "syntax"
       return Raise(condition: heap.allocate(object: object))
     case let host as HostError: return self.error(host.message)
-    case let limit as LimitError: return self.error(limit.description)
+    case let limit as LimitError:
+      defer { limitTrace = nil }
+      let object = ErrorObject(message: limit.description)
+      object.stackTrace = limitTrace
+      return Raise(condition: heap.allocate(object: object))
     default: return self.error("\(error)")
     }
   }

@@ -31,6 +31,8 @@ final class Machine {
   var sources = SourceMap()
   /// Forms under compilation: nodes refer to parts of them.
   var compileRoots: [Value] = []
+  /// Where the form stands whose macro is running.
+  var expansionSpan = SourceSpan.none
   private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil
 
   // MARK: Fibers
@@ -55,6 +57,8 @@ final class Machine {
   /// Safepoints per time slice.
   static let slice = 50_000
   let cancellation = Cancellation()
+  /// Where a limit stopped the script, until that has become a condition.
+  var limitTrace: StackTrace?
   var random = RandomPool()
   var gensymCount = 0
   var lastNow = 0
@@ -214,6 +218,9 @@ final class Machine {
 
   /// Calls a macro on unevaluated forms.
   func expand(_ macro: Macro, _ form: Value, _ arguments: [Value], name: String, _ span: SourceSpan) throws -> Value {
+    let outer = expansionSpan
+    expansionSpan = span
+    defer { expansionSpan = outer }
     do {
       let expansion = try callNested(macro.closure, arguments)
       compileRoots.append(expansion)

@@ -31,6 +31,17 @@ extension NativeTable {
       let span = args[0].listSpan
       return span.isNone ? .nil : m.locationDict(span, function: nil)
     }
+    add("expansion-location", doc: "In the body of a macro: where the form stands that is being expanded, as :file, :line, :column and :end-line; nil elsewhere.") { m, _ in
+      guard !m.expansionSpan.isNone, let location = m.sources.location(m.expansionSpan) else { return .nil }
+      let d = m.locationDict(m.expansionSpan, function: nil)
+      m.heap.set(d, m.heap.constantString("end-line"), .fix(location.endLine))
+      return d
+    }
+    add("test/-error-report", required("error"), doc: "An error as the command shows it, without the calls of the test runner.") { m, args in
+      var diagnostic = m.diagnostic(Raise(condition: args[0]))
+      diagnostic.dropCalls(from: ["test/-observe", "test/-attempt"])
+      return m.heap.string(diagnostic.rendered(color: false))
+    }
     add("global-value", required("name", .text), doc: "The value of a global, or nil.") { m, args in
       let v = try m.globalValue(m.globalIndex(m.heap.symbol(args[0].utf8)))
       return v == .unbound ? .nil : v

@@ -1,38 +1,21 @@
 import SX
 import SXHost
 
-#if canImport(Darwin)
-  import Darwin
-#elseif canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
-/// A file of tests and how to run it.
-struct Suite: Sendable {
-  enum Style: Sendable {
-    /// `defsuite` and `deftest`.
-    case deftest
-    /// The file counts by itself; this function gives the counts. The modules are loaded first.
-    case counter(runner: String, modules: [String])
-  }
-
-  let name: String
-  let path: String
-  let style: Style
-}
-
 /// Which suites the arguments of `sx test` mean.
 struct SuiteSelection {
   private static let manifestPath = "conformance/manifest.sx"
 
+  private let interpreter: Interpreter
   /// The rows of the manifest in the working directory; nil when there is none.
   private let manifest: [Suite]?
 
   init(_ interpreter: Interpreter) throws {
+    self.interpreter = interpreter
     manifest = try Self.readManifest(interpreter)
   }
+
+  /// The files that decide which suites there are.
+  static let files = [manifestPath]
 
   /// - Throws: `HostError` when a name means nothing.
   func suites(named names: [String]) throws -> [Suite] {
@@ -41,25 +24,49 @@ struct SuiteSelection {
       return manifest
     }
     var chosen: [Suite] = []
-    for suite in try names.flatMap(suites(named:)) where !chosen.contains(where: { $0.path == suite.path }) {
-      chosen.append(suite)
+    for suite in try names.flatMap(suites(named:)) {
+      guard let known = chosen.firstIndex(where: { $0.path == suite.path }) else {
+        chosen.append(suite)
+        continue
+      }
+      // Two lines of one file mean both cases; a whole file includes its lines.
+      if let lines = suite.lines, let others = chosen[known].lines { chosen[known].lines = others + lines } else { chosen[known].lines = nil }
     }
     return chosen
   }
 
   private func suites(named name: String) throws -> [Suite] {
     if let known = manifest?.filter({ $0.name == name }), !known.isEmpty { return known }
-    switch kind(of: name) {
+    switch SourceFolder.kind(of: name) {
     case .file: return [suite(at: normalized(name))]
     case .folder:
       // Files that the manifest does not know may be parts of those that it knows.
       let folder = normalized(name)
       let known = manifest?.filter { folder == "." || $0.path.hasPrefix(folder + "/") } ?? []
-      let suites = known.isEmpty ? try sources(in: folder).map(suite(at:)) : known
+      let suites = known.isEmpty ? try SourceFolder.sources(in: folder).map(suite(at:)) : known
       guard !suites.isEmpty else { throw HostError("no test suites in \(name)") }
       return suites
-    case nil: throw HostError("no suite, file or folder is named \(name)")
+    case nil:
+      if let suite = try suite(atPlace: name) { return [suite] }
+      throw HostError("no suite, file or folder is named \(name)")
     }
+  }
+
+  /// For FILE:LINE, and FILE:LINE:COLUMN as it stands in messages: the case around that line, or the suite when there is no case.
+  private func suite(atPlace place: String) throws -> Suite? {
+    var parts = place.split(separator: ":", omittingEmptySubsequences: false)
+    var numbers: [Int] = []
+    while numbers.count < 2, parts.count > 1, let number = parts.last.flatMap({ Int($0) }), number > 0 {
+      numbers.insert(number, at: 0)
+      parts.removeLast()
+    }
+    let path = normalized(parts.joined(separator: ":"))
+    guard let line = numbers.first, SourceFolder.kind(of: path) == .file else { return nil }
+    var suite = suite(at: path)
+    let index = try CaseIndex(suite, interpreter)
+    guard let lines = index.lines(around: line) else { throw HostError("\(path):\(line): no test case stands at this line") }
+    suite.lines = [lines]
+    return suite
   }
 
   private func suite(at path: String) -> Suite {
@@ -68,38 +75,12 @@ struct SuiteSelection {
 
   // MARK: Files
 
-  private enum Kind { case file, folder }
-
-  private func kind(of path: String) -> Kind? {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    return status.st_mode & S_IFMT == S_IFDIR ? .folder : .file
-  }
-
   /// Without `./` in front and slashes at the end, as the manifest writes paths.
   private func normalized(_ path: String) -> String {
     var path = path[...]
     while path.hasPrefix("./"), path.count > 2 { path = path.dropFirst(2) }
     while path.hasSuffix("/"), path.count > 1 { path = path.dropLast() }
     return path == "./" ? "." : String(path)
-  }
-
-  /// All `.sx` files below a folder, sorted.
-  private func sources(in folder: String) throws -> [String] {
-    guard let directory = opendir(folder) else { throw HostError("cannot read \(folder)") }
-    defer { closedir(directory) }
-    var paths: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if name.hasPrefix(".") { continue }
-      let path = folder == "." ? name : "\(folder)/\(name)"
-      switch kind(of: path) {
-      case .folder: paths += try sources(in: path)
-      case .file where name.hasSuffix(".sx"): paths.append(path)
-      default: break
-      }
-    }
-    return paths.sorted()
   }
 
   // MARK: The manifest

@@ -1,0 +1,42 @@
+import Dispatch
+import Synchronization
+
+/// Calls a function when too much time passes between two signs of life.
+final class Deadline {
+  private final class Watch: Sendable {
+    let state = Mutex((lastSign: ContinuousClock.now, hasPassed: false))
+  }
+
+  private let watch = Watch()
+  private let timer: (any DispatchSourceTimer)?
+
+  /// - Parameters:
+  ///   - seconds: nil never passes.
+  ///   - action: is called once, on a thread of its own.
+  init(seconds: Double?, _ action: @escaping @Sendable () -> Void) {
+    guard let seconds else {
+      timer = nil
+      return
+    }
+    let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "sx.deadline"))
+    self.timer = timer
+    let pulse = max(0.005, min(0.1, seconds / 10))
+    timer.schedule(deadline: .now() + pulse, repeating: pulse)
+    timer.setEventHandler { [watch] in
+      let isOver = watch.state.withLock { state in
+        guard !state.hasPassed, ContinuousClock.now - state.lastSign > .seconds(seconds) else { return false }
+        state.hasPassed = true
+        return true
+      }
+      if isOver { action() }
+    }
+    timer.activate()
+  }
+
+  /// A sign of life.
+  func restart() { watch.state.withLock { $0.lastSign = ContinuousClock.now } }
+
+  func stop() { timer?.cancel() }
+
+  var hasPassed: Bool { watch.state.withLock { $0.hasPassed } }
+}
