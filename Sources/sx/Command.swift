@@ -10,5 +10,5 @@ struct Command: ParsableCommand {
     commandName: "sx",
     abstract: "SX: a small Lisp with a traced web server.",
     version: "0.1.0",
-    subcommands: [Eval.self, Run.self, Test.self, Repl.self, Check.self, Doc.self, Serve.self])
+    subcommands: [Eval.self, Run.self, Test.self, Repl.self, Check.self, Doc.self, Serve.self, Server.self])
 }
