@@ -20,9 +20,14 @@ extension Interpreter {
         return value
       }
       do {
-        return self.machine.value(try body(repeat try take((each P).self)).datum())
+        let result = self.machine.value(try body(repeat try take((each P).self)).datum())
+        // A function that has asked for the end of the script is the last thing that it calls.
+        if self.machine.cancellation.take() { throw LimitError.cancelled }
+        return result
       } catch let raise as Raise {
         throw raise
+      } catch let limit as LimitError {
+        throw limit
       } catch {
         throw self.machine.error("\(error)")
       }

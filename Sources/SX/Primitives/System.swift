@@ -73,6 +73,8 @@ extension NativeTable {
     add("process-id", doc: "The number of this process.") { m, _ in .fix(m.host.processIdentifier) }
     add("exit", optional("status", .integer), doc: "Ends the program.") { m, args in
       m.host.exit(Int32(truncatingIfNeeded: args.integer(0, default: 0)))
+      // A host that cannot end the process stops the script.
+      if m.cancellation.take() { throw LimitError.cancelled }
       return .nil
     }
     add("collect-garbage", doc: "Collects at the next safepoint.") { m, _ in
