@@ -19,6 +19,15 @@ static const unsigned char dream_sx[] = {
 static const unsigned char execute_sx[] = {
 #embed "execute.sx"
 };
+static const unsigned char forms_sx[] = {
+#embed "forms.sx"
+};
+static const unsigned char match_sx[] = {
+#embed "match.sx"
+};
+static const unsigned char libraries_sx[] = {
+#embed "libraries.sx"
+};
 static const unsigned char host_sx[] = {
 #embed "host.sx"
 };
@@ -135,6 +144,9 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("core.sx", core_sx),
   FILE_ENTRY("dream.sx", dream_sx),
   FILE_ENTRY("execute.sx", execute_sx),
+  FILE_ENTRY("forms.sx", forms_sx),
+  FILE_ENTRY("match.sx", match_sx),
+  FILE_ENTRY("libraries.sx", libraries_sx),
   FILE_ENTRY("host.sx", host_sx),
   FILE_ENTRY("html.sx", html_sx),
   FILE_ENTRY("numbers.sx", numbers_sx),

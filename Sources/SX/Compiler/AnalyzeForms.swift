@@ -4,7 +4,7 @@ extension Analyzer {
     switch form {
     case .quote:
       try expect(parts, 1...1, span)
-      return .constant(parts[1].value)
+      return .constant(try datum(parts[1].value))
     case .quasiquote:
       try expect(parts, 1...1, span)
       return try quasiquote(parts[1], 1, scope)
@@ -37,10 +37,21 @@ extension Analyzer {
     case .defmacro:
       try expect(parts, 2...Int.max, span)
       guard parts[1].value.isKind(.symbol) else { throw syntaxError("`defmacro` needs a name", parts[1].span) }
-      let scopeOfMacro = Scope(nil, Lambda(name: "top level", span: span))
+      let scopeOfMacro = Scope(topLevel: Lambda(name: "top level", span: span), machine.aliases)
       let lambda = try function(parts[1].value.text, parts[2], parts[3...], span, scopeOfMacro)
-      try machine.defineMacro(machine.globalIndex(parts[1].value), lambda)
+      try machine.defineMacro(definedIndex(parts[1].value), lambda, namespace.flatMap { $0.isLibrary ? $0 : nil })
       return .constant(.nil)
+    case .defineSyntax:
+      guard scope.isTopLevel else {
+        try defineSyntax(parts, span, scope)
+        return .constant(.nil)
+      }
+      guard parts.count == 3, parts[1].value.isKind(.symbol) else { throw syntaxError("`define-syntax` takes a name and a macro", span) }
+      let macro = try transformer(Item(value: try machine.strippedDatum(parts[2].value), span: parts[2].span), parts[1].value, scope, serial: 0)
+      try machine.setGlobal(definedIndex(parts[1].value), machine.heap.allocate(object: macro))
+      return .constant(.nil)
+    case .letSyntax, .letrecSyntax: return try letSyntax(form, parts, span, scope, tail: tail)
+    case .syntaxRules: throw syntaxError("`syntax-rules` makes a macro: it stands in `define-syntax`, `let-syntax` or `letrec-syntax`", span)
     case .set: return try set(parts, span, scope)
     case .thread, .threadLast: return try thread(parts, span, scope, tail: tail, last: form == .threadLast)
     case .threadAs: return try threadAs(parts, span, scope, tail: tail)
@@ -48,6 +59,34 @@ extension Analyzer {
     case .parameterize: return try parameterize(parts, span, scope)
     case .handlerBind: return try handlerBind(parts, span, scope)
     }
+  }
+
+  private mutating func letSyntax(_ form: SpecialForm, _ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+    try expect(parts, 1...Int.max, span)
+    guard parts[1].value.isListOrNil else { throw syntaxError("`\(parts[0].value.text)` needs a list of bindings", parts[1].span) }
+    let pairs = try items(parts[1].value, parts[1].span).map { item in
+      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a binding is a list of a name and a macro", item.span) }
+      return items(item.value, item.span)
+    }
+    var macros = pairs.map { (name: $0[0].value, macro: Macro(name: $0[0].value.text, closure: .nil)) }
+    for entry in macros where !entry.name.isKind(.symbol) { throw syntaxError("expected a name to bind", parts[1].span) }
+    // In `let-syntax` the macros do not see each other.
+    if form == .letSyntax {
+      for (i, pair) in pairs.enumerated() { macros[i].macro = try transformer(pair[1], pair[0].value, scope, serial: scope.serial) }
+    }
+    scope.push(macros: macros)
+    defer { scope.pop() }
+    if form == .letrecSyntax {
+      for (i, pair) in pairs.enumerated() { macros[i].macro.become(try transformer(pair[1], pair[0].value, scope, serial: scope.serial)) }
+    }
+    return try body(parts[2...], scope, tail: tail)
+  }
+
+  /// What `quote` gives: data know nothing of aliases.
+  private func datum(_ v: Value) throws -> Value {
+    let plain = try machine.strippedDatum(v)
+    if plain != v { machine.compileRoots.append(plain) }
+    return plain
   }
 
   /// `count` is the number of forms after the head.
@@ -129,6 +168,10 @@ extension Analyzer {
     scope.push([subject])
     defer { scope.pop() }
     let clauses = Array(parts.dropFirst(2))
+    func result(_ body: ArraySlice<Item>) throws -> Node {
+      guard body.count == 2, body.first?.value == machine.symbol("=>"), let target = body.last else { return try self.body(body, scope, tail: tail) }
+      return .call(try expression(target, scope, tail: false), [.local(subject)], target.span)
+    }
     let isScheme = !clauses.isEmpty && clauses.allSatisfy { clause in
       guard clause.value.isListCell, clause.value.length >= 2 else { return false }
       let first = machine.heap.element(clause.value, 0)
@@ -136,16 +179,16 @@ extension Analyzer {
     }
     var chain: [(test: Node?, body: Node)] = []
     func equals(_ datum: Value) -> Node {
-      .primitive(.equal, [.local(subject), .constant(datum.isKind(.keyword) ? machine.keyString(datum) : datum)], span)
+      .primitive(.equal, [.local(subject), .constant(datum.isKind(.keyword) ? machine.keyString(datum) : machine.stripped(datum))], span)
     }
     if isScheme {
       for clause in clauses {
         let items = self.items(clause.value, clause.span)
         if items[0].value.isListCell {
           let tests = ListElements(items[0].value).map(equals)
-          chain.append((.or(tests.isEmpty ? [.constant(.false)] : tests), try body(items[1...], scope, tail: tail)))
+          chain.append((.or(tests.isEmpty ? [.constant(.false)] : tests), try result(items[1...])))
         } else {
-          chain.append((nil, try body(items[1...], scope, tail: tail)))
+          chain.append((nil, try result(items[1...])))
         }
       }
     } else {
@@ -215,27 +258,40 @@ extension Analyzer {
     if pairs.count > 200 { throw syntaxError("a named `let` takes at most 200 variables", parts[2].span) }
     let starts = try pairs.map { try $0.value.map { try expression($0, scope, tail: false) } ?? .constant(.nil) }
     let forms = parts[3...]
-    if LoopName(name: name, arity: pairs.count, machine: machine).isOnlyTailCalled(in: ArraySlice(forms.map(\.value))) {
+    let key = parts[2].value.bits
+    if !ordinaryLoops.contains(key), LoopName(name: name, arity: pairs.count, machine: machine).isOnlyTailCalled(in: ArraySlice(forms.map(\.value))) {
       let loop = Loop(pairs.map { Local($0.name) })
-      scope.push(loop, named: name)
-      scope.push(loop.variables)
-      defer {
-        scope.pop()
-        scope.pop()
+      do {
+        return .loop(loop, starts, try jumping(loop, name, scope, tail: tail) { try $0.body(forms, scope, tail: true) })
+      } catch let failure as NoJump where failure.loop == ObjectIdentifier(loop) {
+        // A macro has used the name in another way.
+        ordinaryLoops.insert(key)
       }
-      return .loop(loop, starts, try body(forms, scope, tail: true))
     }
     let own = Local(name)
     let lambda = Lambda(name: name.text, span: span)
     lambda.selfLocal = own
     lambda.isPrelude = scope.lambda.isPrelude
     let inner = Scope(scope, lambda)
+    defer { inner.leave() }
     lambda.parameters = pairs.map { Local($0.name) }
     lambda.required = pairs.count
     inner.push(lambda.parameters)
     lambda.body = try body(forms, inner, tail: true)
-    inner.leave()
     return .recursive(own, lambda, call(.local(own), starts, span))
+  }
+
+  /// Analyses the body of a loop, in which its name is a jump.
+  private mutating func jumping(_ loop: Loop, _ name: Value, _ scope: Scope, tail: Bool, _ body: (inout Analyzer) throws -> Node) throws -> Node {
+    let depth = scope.depth, outer = barrier
+    if !tail { barrier = scope.serial }
+    defer {
+      barrier = outer
+      scope.pop(to: depth)
+    }
+    scope.push(loop, named: name)
+    scope.push(loop.variables)
+    return try body(&self)
   }
 
   private mutating func letrec(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
@@ -271,12 +327,11 @@ extension Analyzer {
 
   /// The names that any of the forms assigns. Looks at the unexpanded source.
   func assignedNames(in forms: ArraySlice<Item>) -> Set<UInt64> {
-    let set = machine.symbol("set!")
     var names: Set<UInt64> = []
     var pending = forms.map(\.value)
     while let v = pending.popLast() {
       if v.isListCell, v.length > 0 {
-        if v.length >= 2, machine.heap.element(v, 0) == set { names.insert(machine.heap.element(v, 1).bits) }
+        if v.length >= 2, case let head = machine.heap.element(v, 0), head.isKind(.symbol), SpecialForm(head, machine) == .set { names.insert(machine.heap.element(v, 1).bits) }
         pending.append(contentsOf: ListElements(v))
       } else if v.isDict {
         pending.append(contentsOf: machine.heap.entries(of: v).map(\.value))
@@ -294,24 +349,19 @@ extension Analyzer {
   /// `(do ((v init step) …) (test result…) body…)`, or a plain sequence.
   private mutating func doForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     guard parts.count >= 3, parts[1].value.isListCell, parts[2].value.isListCell, parts[2].value.length > 0,
-      ListElements(parts[1].value).allSatisfy({ $0.isListCell && (2...3).contains($0.length) && machine.heap.element($0, 0).isKind(.symbol) }),
-      parts[1].value.length > 0
+      ListElements(parts[1].value).allSatisfy({ $0.isListCell && (2...3).contains($0.length) && machine.heap.element($0, 0).isKind(.symbol) })
     else { return try body(parts[1...], scope, tail: tail) }
     let specs = items(parts[1].value, parts[1].span).map { items($0.value, $0.span) }
     let starts = try specs.map { try expression($0[1], scope, tail: false) }
     let loop = Loop(specs.map { Local($0[0].value) })
-    scope.push(loop, named: .unbound)
-    scope.push(loop.variables)
-    defer {
-      scope.pop()
-      scope.pop()
-    }
     let exit = items(parts[2].value, parts[2].span)
-    let test = try expression(exit[0], scope, tail: false)
-    let result = exit.count > 1 ? try body(exit[1...], scope, tail: true) : .constant(.nil)
-    let run = try parts[3...].map { try expression($0, scope, tail: false) }
-    let steps: [Node] = try zip(specs, loop.variables).map { try $0.count > 2 ? expression($0[2], scope, tail: false) : .local($1) }
-    return .loop(loop, starts, .conditional(test, result, .sequence(run + [.again(loop, steps, span)])))
+    return .loop(loop, starts, try jumping(loop, .unbound, scope, tail: tail) { analyzer in
+      let test = try analyzer.expression(exit[0], scope, tail: false)
+      let result = exit.count > 1 ? try analyzer.body(exit[1...], scope, tail: true) : .constant(.nil)
+      let run = try parts[3...].map { try analyzer.expression($0, scope, tail: false) }
+      let steps: [Node] = try zip(specs, loop.variables).map { try $0.count > 2 ? analyzer.expression($0[2], scope, tail: false) : .local($1) }
+      return .conditional(test, result, .sequence(run + [.again(loop, steps, span)]))
+    })
   }
 
   // MARK: Definition and assignment
@@ -327,6 +377,7 @@ extension Analyzer {
       curried.append(target)
       target = signature[0]
     }
+    if forms.count > 2, forms.first?.value == machine.heap.keyword("effects") { forms = forms.dropFirst(2) }
     guard target.value.isKind(.symbol) else { throw syntaxError("`define` needs a name", parts[1].span) }
     let name = target.value
     // Inside a body the name may be local: the closure can then refer to itself without a box.
@@ -339,14 +390,13 @@ extension Analyzer {
       let own = local.flatMap { $0.isAssigned ? nil : Local(name) }
       value = .lambda(try function(name.text, parameters, forms, span, scope, own: own))
     } else {
-      if forms.first?.value == machine.heap.keyword("effects") { forms = forms.dropFirst(2) }
       guard forms.count <= 1 else { throw syntaxError("`define` of a variable takes one value, got \(forms.count)", span) }
       value = try forms.first.map { form in
         if let local { return try definition(of: local, form, scope) }
         return named(try expression(form, scope, tail: false), name)
       } ?? .constant(.nil)
     }
-    guard let local else { return .defineGlobal(machine.globalIndex(name), value, span) }
+    guard let local else { return .defineGlobal(definedIndex(name), value, span) }
     if local.isCaptured { local.isAssigned = true }
     return .initialize(local, value)
   }
@@ -374,10 +424,12 @@ extension Analyzer {
     case .upvalue(let index, let local):
       local.isAssigned = true
       return .setUpvalue(index, local, value)
-    case .enclosingFunction, .loop:
+    case .loop(let loop, _): throw NoJump(loop: ObjectIdentifier(loop))
+    case .enclosingFunction:
       throw syntaxError("the name of a loop cannot be assigned", parts[1].span)
+    case .macro: throw syntaxError("`\(name.text)` is a macro and cannot be assigned", parts[1].span)
     case nil:
-      let index = machine.globalIndex(name)
+      let index = globalIndex(name)
       noteGlobal?(index, parts[1].span)
       return .setGlobal(index, value, parts[1].span)
     }
@@ -488,10 +540,10 @@ extension Analyzer {
     let v = item.value
     if v.isDict {
       let entries = machine.heap.entries(of: v)
-      if !entries.contains(where: { mentionsUnquote($0.value) }) { return .constant(v) }
+      if !entries.contains(where: { mentionsUnquote($0.value) }) { return .constant(try datum(v)) }
       return .dict(entries.map(\.key), try entries.map { try quasiquote(Item(value: $0.value, span: item.span), level, scope) }, item.span)
     }
-    guard v.isListCell, v.length > 0, mentionsUnquote(v) else { return .constant(v) }
+    guard v.isListCell, v.length > 0, mentionsUnquote(v) else { return .constant(try datum(v)) }
     try machine.nativeStack.check(item.span)
     let parts = items(v, item.span)
     if isForm(v, "unquote") {

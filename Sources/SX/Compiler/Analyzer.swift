@@ -11,10 +11,43 @@ struct Analyzer {
 
   /// Code of the prelude always means the true primitives, whatever a program makes of their names.
   private let isPrelude: Bool
+  /// What global names mean; nil in the prelude.
+  let namespace: Namespace?
 
-  init(_ machine: Machine, isPrelude: Bool = false) {
+  /// Jumps of loops whose serial number lies below this are out of reach: something still has to be done after this expression.
+  var barrier = 0
+  /// Named lets that turned out not to be jumps, by the cell of their form: analysed only once more, however deep they are nested.
+  var ordinaryLoops: Set<UInt64> = []
+  /// Macros that are being expanded around this place, outermost first, as far as they stand in each other's expansion.
+  private var expansions: [(name: String, span: SourceSpan)] = []
+
+  init(_ machine: Machine, isPrelude: Bool = false, namespace: Namespace? = nil) {
     self.machine = machine
     self.isPrelude = isPrelude
+    self.namespace = isPrelude ? nil : namespace ?? machine.program
+  }
+
+  // MARK: Global names
+
+  /// The symbol whose global a name refers to that no scope binds.
+  func globalSymbol(_ name: Value) -> Value {
+    guard name.isAlias else { return namespace?.resolve(name, machine) ?? name }
+    return (home(of: name) ?? namespace)?.resolve(machine.stripped(name), machine) ?? machine.stripped(name)
+  }
+  /// The library whose macro brought an alias along.
+  private func home(of name: Value) -> Namespace? {
+    var name = name
+    while let entry = machine.aliases[name] {
+      if !entry.original.isAlias { return entry.namespace }
+      name = entry.original
+    }
+    return nil
+  }
+  func globalIndex(_ name: Value) -> Int { machine.globalIndex(globalSymbol(name)) }
+  /// The global that a definition makes.
+  func definedIndex(_ name: Value) -> Int {
+    let plain = machine.stripped(name)
+    return machine.globalIndex(((name.isAlias ? home(of: name) : nil) ?? namespace)?.define(plain, machine) ?? plain)
   }
 
   /// One part of a form and where it stands.
@@ -29,7 +62,7 @@ struct Analyzer {
     let lambda = Lambda(name: "top level", span: span)
     lambda.isTopLevel = true
     lambda.isPrelude = isPrelude
-    let scope = Scope(nil, lambda)
+    let scope = Scope(topLevel: lambda, machine.aliases)
     lambda.body = try expression(Item(value: form, span: span), scope, tail: true)
     return lambda
   }
@@ -43,6 +76,7 @@ struct Analyzer {
       if v.length > 1, head == define || head == set {
         var target = machine.heap.element(v, 1)
         if target.isListCell, target.length > 0 { target = machine.heap.element(target, 0) }
+        if namespace?.isLibrary ?? false { continue }
         if machine.openCoded[target.bits] != nil { redefined.insert(target.bits) }
       }
       for item in ListElements(v) where item.isListCell { pending.append(item) }
@@ -69,6 +103,11 @@ struct Analyzer {
     return own.isNone ? whole : own
   }
 
+  /// The name of a loop occurs where the loop cannot be a jump: it is analysed again as a function.
+  struct NoJump: Error {
+    let loop: ObjectIdentifier
+  }
+
   func syntaxError(_ message: String, _ span: SourceSpan, hint: String? = nil) -> SyntaxError {
     SyntaxError(message: message, span: span, hint: hint)
   }
@@ -93,9 +132,10 @@ struct Analyzer {
     case .local(let local): return .local(local)
     case .upvalue(let index, let local): return .upvalue(index, local)
     case .enclosingFunction: return .enclosingFunction
-    case .loop: throw syntaxError("the loop `\(item.value.text)` can only be called here", item.span)
+    case .loop(let loop, _): throw NoJump(loop: ObjectIdentifier(loop))
+    case .macro: throw syntaxError("`\(item.value.text)` is a macro, and can only be called", item.span)
     case nil:
-      let index = machine.globalIndex(item.value)
+      let index = globalIndex(item.value)
       if isPrelude, let native = machine.original(index) { return .constant(native) }
       noteGlobal?(index, item.span)
       return .global(index, item.span)
@@ -122,18 +162,17 @@ struct Analyzer {
     let head = parts[0]
     if head.value.isKind(.symbol) {
       switch scope.find(head.value) {
-      case .loop(let loop):
+      case .loop(let loop, let serial):
+        guard tail, serial > barrier, parts.count - 1 == loop.variables.count else { throw NoJump(loop: ObjectIdentifier(loop)) }
         return .again(loop, try parts.dropFirst().map { try expression($0, scope, tail: false) }, item.span)
+      case .macro(let macro): return try expansion(of: macro, item, parts, scope, tail: tail)
       case nil:
         if let special = SpecialForm(head.value, machine) {
           return try self.special(special, parts, item.span, scope, tail: tail)
         }
-        let global = machine.globalIndex(head.value)
-        if let macro = try machine.macro(global) {
-          let expansion = try machine.expand(macro, item.value, parts.dropFirst().map(\.value), name: head.value.text, item.span)
-          return try expression(Item(value: expansion, span: place(expansion, item.span)), scope, tail: tail)
-        }
-        if let operation = machine.openCoded[head.value.bits], operation.takes(parts.count - 1), isPrelude || !redefined.contains(head.value.bits) && machine.isOriginal(operation) {
+        let symbol = globalSymbol(head.value)
+        if let macro = try machine.macro(machine.globalIndex(symbol)) { return try expansion(of: macro, item, parts, scope, tail: tail) }
+        if let operation = machine.openCoded[symbol.bits], operation.takes(parts.count - 1), isPrelude || !redefined.contains(symbol.bits) && machine.isOriginal(operation) {
           let arguments = try parts.dropFirst().map { try expression($0, scope, tail: false) }
           return fold(operation, arguments, item.span)
         }
@@ -143,6 +182,98 @@ struct Analyzer {
     let function = try expression(head, scope, tail: false)
     let arguments = try parts.dropFirst().map { try expression($0, scope, tail: false) }
     return call(function, arguments, item.span)
+  }
+
+  // MARK: Macros
+
+  /// Expansions inside one another, or one after the other, after which a macro is taken for endless.
+  private static let mostExpansions = 20_000
+  /// From this depth on, source that is nested too deeply is taken for the work of an endless macro.
+  private static let suspiciousDepth = 500
+
+  private mutating func expansion(of macro: Macro, _ item: Item, _ parts: [Item], _ scope: Scope, tail: Bool) throws -> Node {
+    expansions.append((macro.name, item.span))
+    defer { expansions.removeLast() }
+    if expansions.count > Analyzer.mostExpansions { throw endless() }
+    let expanded = Item(value: try expand(macro, item, parts, scope), span: item.span)
+    do {
+      return try expression(Item(value: expanded.value, span: place(expanded.value, item.span)), scope, tail: tail)
+    } catch let error as SyntaxError where error.isTooDeep && expansions.count > Analyzer.suspiciousDepth {
+      throw endless()
+    }
+  }
+
+  /// The mistake is the program's at the outermost use, not where the stack happened to end.
+  private func endless() -> SyntaxError {
+    let inner = expansions.last?.name ?? "", outer = expansions.first { !($0.span.isNone) } ?? ("", .none)
+    let culprit = expansions.first { $0.name == inner } ?? outer
+    return syntaxError("the expansion of `\(inner)` does not end", culprit.span, hint: "it expands to a use of itself again and again; `macroexpand-1` shows one step")
+  }
+
+  /// One expansion of a form.
+  mutating func expand(_ macro: Macro, _ item: Item, _ parts: [Item], _ scope: Scope) throws -> Value {
+    guard let rules = macro.rules else {
+      var arguments = parts.dropFirst().map(\.value)
+      // A macro of the `defmacro` kind compares names: it is to see the keywords that another macro brought along as they are.
+      if !machine.aliases.isEmpty {
+        arguments = try arguments.map { try machine.rewritten($0) { name in name.isAlias && isKeyword(name) ? machine.stripped(name) : nil } }
+      }
+      let expansion = try machine.expand(macro, item.value, arguments, name: macro.name, item.span)
+      return try macro.namespace.map { try adopt(expansion, arguments, $0) } ?? expansion
+    }
+    var expansion = SyntaxRulesExpansion(self, macro, item.span) { scope.find($0) != nil }
+    guard let result = try expansion.expand(parts, rules) else {
+      throw syntaxError("no rule of `\(macro.name)` fits this form", item.span)
+    }
+    machine.compileRoots.append(result)
+    return result
+  }
+
+  /// Special forms and macros, as opposed to names that may be variables.
+  private func isKeyword(_ name: Value) -> Bool {
+    if SpecialForm(name, machine) != nil { return true }
+    return (try? machine.macro(globalIndex(name))) ?? nil != nil
+  }
+
+  /// Names that a library's macro brought along mean what they mean in the library.
+  private func adopt(_ expansion: Value, _ arguments: [Value], _ library: Namespace) throws -> Value {
+    var given: Set<UInt64> = [], pending = arguments
+    while let v = pending.popLast() {
+      if v.isKind(.symbol) { given.insert(v.bits) }
+      if v.isListCell { pending.append(contentsOf: ListElements(v)) }
+      if v.isDict { pending.append(contentsOf: machine.heap.entries(of: v).map(\.value)) }
+    }
+    var adopted: [UInt64: Value] = [:]
+    let result = try machine.rewritten(expansion) { name in
+      guard !name.isAlias, library.own.contains(name.bits), !given.contains(name.bits) else { return nil }
+      if let known = adopted[name.bits] { return known }
+      let alias = machine.heap.uninternedSymbol(name, isAlias: true)
+      machine.aliases.add(alias, AliasTable.Entry(original: name, serial: 0, namespace: library))
+      adopted[name.bits] = alias
+      return alias
+    }
+    machine.compileRoots.append(result)
+    return result
+  }
+
+  /// The macro that the right-hand side of `define-syntax` and its kin makes.
+  func transformer(_ item: Item, _ name: Value, _ scope: Scope, serial: Int) throws -> Macro {
+    if item.value.isKind(.symbol) {                   // another name for a macro
+      if case .macro(let macro)? = scope.find(item.value) { return macro }
+      if let macro = try machine.macro(globalIndex(item.value)) { return macro }
+    } else if item.value.isListCell, item.value.length > 0 {
+      let parts = items(item.value, item.span)
+      if parts[0].value.isKind(.symbol), parts[0].value.textEquals("syntax-rules") {
+        var reader = SyntaxRulesReader(self)
+        let macro = Macro(name: name.text, closure: .nil)
+        macro.rules = try reader.rules(parts, item.span)
+        macro.source = item.value
+        macro.serial = serial
+        macro.namespace = namespace.flatMap { $0.isLibrary ? $0 : nil }
+        return macro
+      }
+    }
+    throw syntaxError("a macro is made by `(syntax-rules (literal…) (pattern template)…)`", item.span)
   }
 
   /// More arguments than an instruction can count travel as a list.
@@ -174,14 +305,15 @@ struct Analyzer {
   mutating func body(_ forms: ArraySlice<Item>, _ scope: Scope, tail: Bool) throws -> Node {
     if forms.isEmpty { return .constant(.nil) }
     if scope.isTopLevel { return try sequence(forms, scope, tail: tail) }
-    let names = try definedNames(forms, scope)
-    guard !names.isEmpty else { return try sequence(forms, scope, tail: tail) }
-    let locals = names.map(Local.init)
-    let assigned = assignedNames(in: forms)
+    let depth = scope.depth
+    defer { scope.pop(to: depth) }
+    scope.push([])
+    let (forms, locals) = try definitions(in: forms, scope, group: depth)
+    guard !forms.isEmpty else { return .constant(.nil) }
+    guard !locals.isEmpty else { return try sequence(forms[...], scope, tail: tail) }
+    let assigned = assignedNames(in: forms[...])
     for local in locals where assigned.contains(local.name.bits) { local.isAssigned = true }
-    scope.push(locals)
-    defer { scope.pop() }
-    return .declare(locals, try sequence(forms, scope, tail: tail))
+    return .declare(locals, try sequence(forms[...], scope, tail: tail))
   }
 
   mutating func sequence(_ forms: ArraySlice<Item>, _ scope: Scope, tail: Bool) throws -> Node {
@@ -191,25 +323,82 @@ struct Analyzer {
     return .sequence(nodes)
   }
 
-  /// Names that the forms of a body define, looking through `begin` and through macros that expand to definitions.
-  private mutating func definedNames(_ forms: ArraySlice<Item>, _ scope: Scope) throws -> [Value] {
-    var names: [Value] = [], known: Set<UInt64> = []
-    for form in forms {
-      guard form.value.isListCell, form.value.length > 1 else { continue }
+  /// Makes the names visible that the forms of a body define, and its macros. Answers the forms with `begin` dissolved and macros
+  /// expanded, because both may define.
+  private mutating func definitions(in forms: ArraySlice<Item>, _ scope: Scope, group: Int) throws -> ([Item], [Local]) {
+    var locals: [Local] = [], known: Set<UInt64> = []
+    func announce(_ form: Item) {
+      guard form.value.isListCell, form.value.length > 1 else { return }
       let head = machine.heap.element(form.value, 0)
-      guard head.isKind(.symbol), scope.find(head) == nil else { continue }
-      switch SpecialForm(head, machine) {
-      case .define:
-        var target = machine.heap.element(form.value, 1)
-        while target.isListCell, target.length > 0 { target = machine.heap.element(target, 0) }
-        if target.isKind(.symbol), known.insert(target.bits).inserted { names.append(target) }
-      case .begin:
-        let inner = items(form.value, form.span)
-        for name in try definedNames(inner.dropFirst(), scope) where known.insert(name.bits).inserted { names.append(name) }
-      default: break
-      }
+      guard head.isKind(.symbol), SpecialForm(head, machine) == .define, scope.find(head) == nil else { return }
+      var target = machine.heap.element(form.value, 1)
+      while target.isListCell, target.length > 0 { target = machine.heap.element(target, 0) }
+      guard target.isKind(.symbol), known.insert(target.bits).inserted else { return }
+      let local = Local(target)
+      locals.append(local)
+      scope.add(local, to: group)
     }
-    return names
+    // A definition further down hides a macro of its name in the whole body.
+    for form in forms { announce(form) }
+    guard forms.contains(where: { $0.value.isListCell }) else { return (Array(forms), locals) }
+    var out: [Item] = [], rounds = 0
+    var queue = Array(forms.reversed())
+    while let form = queue.popLast() {
+      guard form.value.isListCell, form.value.length > 0, case let head = machine.heap.element(form.value, 0), head.isKind(.symbol) else {
+        out.append(form)
+        continue
+      }
+      let found = scope.find(head)
+      var macro: Macro?
+      if case .macro(let local)? = found {
+        macro = local
+      } else if found == nil {
+        switch SpecialForm(head, machine) {
+        case .define:
+          announce(form)
+        case .begin:
+          let inner = items(form.value, form.span).dropFirst()
+          for part in inner { announce(part) }
+          // An empty sequence still has a value, which is nil.
+          queue += inner.isEmpty && queue.isEmpty ? [Item(value: .nil, span: form.span)] : inner.reversed()
+          continue
+        case .defineSyntax:
+          try defineSyntax(items(form.value, form.span), form.span, scope)
+          if queue.isEmpty { out.append(Item(value: .nil, span: form.span)) }
+          continue
+        case .defmacro:
+          _ = try special(.defmacro, items(form.value, form.span), form.span, scope, tail: false)
+          if queue.isEmpty { out.append(Item(value: .nil, span: form.span)) }
+          continue
+        case nil: macro = try machine.macro(globalIndex(head))
+        default: break
+        }
+      }
+      guard let macro else {
+        out.append(form)
+        continue
+      }
+      rounds += 1
+      expansions.append((macro.name, form.span))
+      defer { expansions.removeLast() }
+      if rounds > Analyzer.mostExpansions { throw endless() }
+      let parts = items(form.value, form.span)
+      let expansion = try expand(macro, form, parts, scope)
+      let expanded = Item(value: expansion, span: place(expansion, form.span))
+      announce(expanded)
+      queue.append(expanded)
+    }
+    return (out, locals)
+  }
+
+  /// A macro of a body, visible from here to its end.
+  mutating func defineSyntax(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws {
+    guard parts.count == 3, parts[1].value.isKind(.symbol) else { throw syntaxError("`define-syntax` takes a name and a macro", span) }
+    // The macro knows itself, so it is made visible before its transformer is.
+    let macro = Macro(name: parts[1].value.text, closure: .nil)
+    scope.add(macro, named: parts[1].value)
+    let made = try transformer(parts[2], parts[1].value, scope, serial: scope.serial)
+    macro.become(made)
   }
 
   /// A function from its parameter list and body.
@@ -218,6 +407,9 @@ struct Analyzer {
     lambda.selfLocal = own
     lambda.isPrelude = isPrelude
     let inner = Scope(scope, lambda)
+    defer { inner.leave() }
+    let outerBarrier = barrier
+    defer { barrier = outerBarrier }
     var list: [Item] = []
     if parameters.value.isKind(.symbol) {             // (fn args body): all arguments as a list
       lambda.hasRest = true
@@ -229,12 +421,12 @@ struct Analyzer {
     var i = 0
     while i < list.count {
       let item = list[i]
-      if item.value == machine.symbol("&rest") || item.value == machine.symbol("&") {
-        guard i + 2 == list.count, list[i + 1].value.isKind(.symbol) else {
+      if item.value == machine.symbol("&rest") || item.value == machine.symbol("&") || item.value == machine.symbol(".") {
+        guard i + 2 == list.count, let name = try? parameterName(list[i + 1]) else {
           throw syntaxError("`&rest` needs exactly one name after it", item.span)
         }
         lambda.hasRest = true
-        lambda.parameters.append(Local(list[i + 1].value))
+        lambda.parameters.append(Local(name))
         break
       }
       lambda.parameters.append(Local(try parameterName(item)))
@@ -247,7 +439,6 @@ struct Analyzer {
     }
     inner.push(lambda.parameters)
     lambda.body = try body(forms, inner, tail: true)
-    inner.leave()
     return lambda
   }
 

@@ -44,6 +44,12 @@ struct LoopName {
         if parts.count > 1, parts[1] == machine.symbol("=>") { return !mentions(clause) }
         return !mentions(parts[0]) && isOnlyTailCalled(in: parts.dropFirst(), depth + 1)
       }
+    case nil:
+      // What a macro makes of the name shows in its expansion; then the analyzer may still find that it is no jump.
+      let symbol = machine.stripped(head), known = symbol.length
+      if known != 0, (machine.pending[known - 1]?.isMacro ?? false) || machine.globals[known - 1].object(as: Macro.self) != nil { return true }
+      return !mentions(form)
+    case .case, .thread, .threadLast, .threadAs, .letrec, .letrecStar, .letSyntax, .letrecSyntax: return true
     default: return !mentions(form)
     }
   }

@@ -9,10 +9,14 @@ enum SpecialForm: String, CaseIterable {
   case threadLast = "->>"
   case threadAs = "as->"
   case handlerBind = "handler-bind"
+  case defineSyntax = "define-syntax"
+  case letSyntax = "let-syntax"
+  case letrecSyntax = "letrec-syntax"
+  case syntaxRules = "syntax-rules"
 
   /// The form a symbol names.
   init?(_ symbol: Value, _ machine: Machine) {
-    guard let form = machine.specialForms[symbol.bits] else { return nil }
+    guard let form = machine.specialForms[machine.stripped(symbol).bits] else { return nil }
     self = form
   }
 }

@@ -152,6 +152,7 @@ extension Machine {
     case .closure: return "lambda"
     case .native: return "native-fn"
     case .object: return v.object.typeName
+    case .record: return recordType(of: v).family
     default: return v == .end ? "list" : "\(v.kind)"
     }
   }

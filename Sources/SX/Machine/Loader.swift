@@ -45,22 +45,46 @@ extension Machine {
   }
 
   /// A function that evaluates a form at top level.
-  func compileTopLevel(_ form: Value, _ span: SourceSpan) throws -> Value {
+  func compileTopLevel(_ form: Value, _ span: SourceSpan, _ namespace: Namespace? = nil) throws -> Value {
     let roots = compileRoots.count
     compileRoots.append(form)
-    defer { compileRoots.removeLast(compileRoots.count - roots) }
-    var analyzer = Analyzer(self, isPrelude: sources.text(at: span.start)?.isPrelude ?? false)
+    defer {
+      compileRoots.removeLast(compileRoots.count - roots)
+      if compileRoots.isEmpty { aliases.removeAll() }
+    }
+    var analyzer = Analyzer(self, isPrelude: sources.text(at: span.start)?.isPrelude ?? false, namespace: namespace)
     let lambda = try analyzer.topLevel(form, span)
     let code = try Compiler.compile(self, lambda)
     return heap.closure(Code.of(cell: code), captures: 0)
   }
 
-  /// One expansion of a form whose head names a macro; nil for other forms.
+  /// One expansion of a form whose head names a macro; nil for other forms. Names that the expansion brought along have their plain
+  /// spelling where they mean something global, and another one where they are to be bound.
   func expandOnce(_ form: Value) throws -> Value? {
     guard form.isListCell, form.length > 0 else { return nil }
     let head = heap.element(form, 0)
-    guard head.isKind(.symbol), let macro = try macro(globalIndex(head)) else { return nil }
-    return try callNested(macro.closure, ListElements(form).dropFirst().map { $0 })
+    guard head.isKind(.symbol), let macro = try macro(globalIndex(program.resolve(head, self))) else { return nil }
+    let roots = compileRoots.count
+    compileRoots.append(form)
+    defer {
+      compileRoots.removeLast(compileRoots.count - roots)
+      if compileRoots.isEmpty { aliases.removeAll() }
+    }
+    var analyzer = Analyzer(self)
+    let scope = Scope(topLevel: Lambda(name: "top level", span: form.listSpan), aliases)
+    let span = form.listSpan
+    let expansion = try analyzer.expand(macro, Analyzer.Item(value: form, span: span), analyzer.items(form, span), scope)
+    var renamed: [UInt64: Value] = [:]
+    return try rewritten(expansion) { name in
+      guard name.isAlias else { return nil }
+      if let known = renamed[name.bits] { return known }
+      let plain = stripped(name), index = plain.length - 1
+      let isGlobal = specialForms[plain.bits] != nil || index >= 0 && (globals[index] != .unbound || pending[index] != nil)
+      gensymCount += isGlobal ? 0 : 1
+      let spelled = isGlobal ? plain : heap.symbol("\(plain.text)__\(gensymCount)")
+      renamed[name.bits] = spelled
+      return spelled
+    }
   }
 
   /// A loader for a file. Paths of the reference's own libraries, which the prelude covers, load as empty files where there is no such file.

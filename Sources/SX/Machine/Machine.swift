@@ -22,9 +22,22 @@ final class Machine {
   private(set) var openCoded: [UInt64: OpenCoded] = [:]
   private var originals: [Bool] = Array(repeating: true, count: OpenCoded.allCases.count)
   private(set) var natives: [Native] = []
+  /// Makes a native at run time. It lives as long as the machine.
+  func makeNative(_ native: Native) -> Value {
+    natives.append(native)
+    return heap.permanent(native)
+  }
   /// By index of the global; `unbound` where no primitive has the name.
   private var originalNatives: [Value] = []
   private var staticSymbols: [UnsafeRawPointer: Value] = [:]
+  /// Names of the expansions of the form that is being compiled.
+  let aliases = AliasTable()
+  /// What global names mean outside libraries.
+  let program = Namespace(isLibrary: false)
+  /// By written name.
+  var libraries: [String: Library] = [:]
+  /// Types of records, by number.
+  var recordTypes: [RecordType] = []
 
   // MARK: Programs
 
@@ -210,10 +223,12 @@ final class Machine {
     return globals[index].object(as: Macro.self)
   }
 
-  func defineMacro(_ index: Int, _ lambda: Lambda) throws {
+  func defineMacro(_ index: Int, _ lambda: Lambda, _ namespace: Namespace?) throws {
     let code = try Compiler.compile(self, lambda)
     let closure = heap.closure(Code.of(cell: code), captures: 0)
-    try setGlobal(index, heap.allocate(object: Macro(name: lambda.name, closure: closure)))
+    let macro = Macro(name: lambda.name, closure: closure)
+    macro.namespace = namespace
+    try setGlobal(index, heap.allocate(object: macro))
   }
 
   /// Calls a macro on unevaluated forms.
@@ -253,6 +268,8 @@ final class Machine {
       for i in 0..<globalNames.count { marker.mark(globals[i]) }
       for root in compileRoots { marker.mark(root) }
       handles.trace(&marker)
+      aliases.trace(&marker)
+      for library in libraries.values { library.namespace.trace(&marker) }
       if running { traceRunning(current, state.pointee, &marker) }
       for run in suspendedRuns { traceRunning(run.fiber, run.state, &marker) }
       for fiber in ready.all { fiber.trace(&marker) }
@@ -275,14 +292,35 @@ final class Machine {
 /// A global whose value is a macro.
 final class Macro: HeapObject {
   let name: String
-  let closure: Value
+  /// Of the `defmacro` kind: what is called with the forms.
+  private(set) var closure: Value
+  /// Of the `syntax-rules` kind.
+  var rules: SyntaxRules?
+  /// The form that `rules` were read from, whose parts they refer to.
+  var source = Value.nil
+  /// What was visible where it was defined, see `Scope`; 0 at top level.
+  var serial = 0
+  /// The library that defined it.
+  var namespace: Namespace?
+
   init(name: String, closure: Value) {
     self.name = name
     self.closure = closure
   }
+  /// Takes over the meaning of another macro: names are made visible before their transformers exist.
+  func become(_ other: Macro) {
+    closure = other.closure
+    rules = other.rules
+    source = other.source
+    serial = other.serial
+    namespace = other.namespace
+  }
   override var typeName: String { "macro" }
   override func describe(_ machine: Machine) -> String { "#<macro \(name)>" }
-  override func trace(_ marker: inout Marker) { marker.mark(closure) }
+  override func trace(_ marker: inout Marker) {
+    marker.mark(closure)
+    marker.mark(source)
+  }
 }
 
 /// First in, first out.

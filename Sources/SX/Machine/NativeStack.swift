@@ -29,7 +29,7 @@ final class NativeStack {
       lowest = UInt(bitPattern: sx_native_stack_bottom()) + NativeStack.reserve
     }
     if here <= lowest {
-      throw SyntaxError(message: "the source is nested too deeply to compile", span: span, hint: "the thread that runs the interpreter has too small a stack for it")
+      throw SyntaxError(message: "the source is nested too deeply to compile", span: span, hint: "the thread that runs the interpreter has too small a stack for it", isTooDeep: true)
     }
   }
 }

@@ -89,6 +89,21 @@ extension NativeTable {
     add("control/-continuation-winders", required("continuation"), doc: "The winders that were in place when it was captured.") { _, args in
       args[0].object(as: Continuation.self)?.winders ?? .nil
     }
+    addControl("control/-shift", required("function"), doc: "Calls the function in place of the innermost `reset`, with the work up to there as a function.") { m, slot, _ in try m.shift(slot[1], slot: slot) }
+    addControl("control/-abort", required("function"), required("continuation"), doc: "The same, when the winders have been left.") { m, slot, _ in try m.abort(slot[1], slot[2]) }
+    add("control/-push-prompt!", doc: "Marks the place of a `reset`.") { m, _ in m.pushPrompt() }
+    add("control/-pop-prompt!", required("mark"), doc: "Handlers and bindings as they were around a `reset`.") { m, args in
+      m.popPrompt(args[0])
+      return .nil
+    }
+    add("control/-part-winders", required("continuation", .object), doc: "The winders inside a delimited continuation, outermost first.") { m, args in
+      guard let k = args[0].object(as: DelimitedContinuation.self) else { return m.heap.emptyList() }
+      return m.heap.list(Array(ListElements(k.winders).prefix(k.innerWinders)).reversed())
+    }
+    addControl("control/-reinstate-part", required("continuation", .object), required("value"), required("winders", .integer), doc: "Goes on with a delimited continuation for which so many winders have been entered.") { m, slot, _ in
+      guard let k = slot[1].object(as: DelimitedContinuation.self) else { throw m.wrongType("control/-reinstate-part", 1, "continuation", slot[1]) }
+      try m.reinstate(k, slot[2], slot: slot, leaving: Arithmetic.integer(slot[3]) ?? 0)
+    }
     add("control/-winders", doc: "The winders in place, innermost first.") { m, _ in m.state.pointee.winders }
     add("control/-push-winder!", required("before"), required("after"), doc: "Puts a winder in place; it keeps the handlers and bindings of this moment for its thunks.") { m, args in
       let winder = m.heap.list([args[0], args[1], m.state.pointee.handlers, m.state.pointee.bindings])

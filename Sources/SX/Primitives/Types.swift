@@ -23,10 +23,10 @@ extension NativeTable {
     type("null?", "the empty list or nil") { $0.isNil || $0.isListCell && $0.length == 0 }
     type("dict?", "a dict") { $0.isDict }
     type("lambda?", "a function made by `fn`") { $0.isKind(.closure) }
-    type("procedure?", "something that can be called") { $0.isKind(.closure) || $0.isKind(.native) || $0.object(as: Parameter.self) != nil || $0.object(as: Continuation.self) != nil }
+    type("procedure?", "something that can be called") { $0.isKind(.closure) || $0.isKind(.native) || $0.object(as: Parameter.self) != nil || $0.object(as: Continuation.self) != nil || $0.object(as: DelimitedContinuation.self) != nil }
     alias("callable?")
     alias("function?")
-    type("continuation?", "a continuation") { $0.object(as: Continuation.self) != nil }
+    type("continuation?", "a continuation") { $0.object(as: Continuation.self) != nil || $0.object(as: DelimitedContinuation.self) != nil }
     type("parameter?", "a parameter") { $0.object(as: Parameter.self) != nil }
     type("macro?", "a macro") { $0.object(as: Macro.self) != nil }
     type("error?", "an error value") { $0.object(as: ErrorObject.self) != nil }

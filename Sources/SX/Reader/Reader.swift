@@ -5,6 +5,8 @@ struct SyntaxError: Error {
   var hint: String? = nil
   /// The text ended too early; more of it could make it right.
   var isIncomplete = false
+  /// The native stack ended before the nesting of the source did.
+  var isTooDeep = false
 }
 
 extension Heap {

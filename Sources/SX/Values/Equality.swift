@@ -16,7 +16,9 @@ enum Equality {
       }
       steps += 1
       if steps > 100_000, !seen.insert(PairOfCells(a: a.bits, b: b.bits)).inserted { continue }
-      if a.isDict {
+      if a.isKind(.record) {
+        for i in 0..<a.length { pending.append((a.field(i), b.field(i))) }
+      } else if a.isDict {
         guard a.length == b.length else { return false }
         for (key, value) in heap.entries(of: a) {
           guard let other = heap.get(b, key) else { return false }
@@ -58,7 +60,7 @@ enum Equality {
     let a: UInt64, b: UInt64
   }
 
-  /// The answer when it needs no look inside; nil for two lists, two dicts or two objects of one class with elements.
+  /// The answer when it needs no look inside; nil for two lists, two dicts two records of one type, or two objects of one class with elements.
   @inline(__always) private static func shallow(_ a: Value, _ b: Value) -> Bool? {
     if a.bits == b.bits { return !(a.isKind(.double) && Double(bitPattern: a.cell[1]).isNaN) }
     if a.isFix && b.isFix { return false }
@@ -70,6 +72,7 @@ enum Equality {
     switch a.kind {
     case .string: return b.isString && a.textEquals(b)
     case .dict: return b.isDict ? nil : false
+    case .record: return b.isKind(.record) && a.recordTypeNumber == b.recordTypeNumber ? nil : false
     case .object:
       guard b.isKind(.object) else { return false }
       let x = a.object, y = b.object

@@ -82,6 +82,10 @@ struct Marker {
           let n = Value(cell).length
           liveWords &+= n &+ 2
           for i in 0..<n { mark(Value(bits: cell[2 + i])) }
+        case .record:
+          let n = Value(cell).length
+          liveWords &+= n &+ 2
+          for i in 0..<n { mark(Value(bits: cell[2 + i])) }
         case .handler:
           liveWords &+= 8
           for i in 1..<HandlerRecord.words { mark(Value(bits: cell[i])) }

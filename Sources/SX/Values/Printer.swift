@@ -15,9 +15,10 @@ struct Printer {
     case list(Value, ListIterator, first: Bool)
     case dict(Value, entries: [(key: Value, value: Value)], at: Int)
     case object(Value, PrintedForm, at: Int)
+    case record(Value, RecordType, at: Int)
     var cell: Value {
       switch self {
-      case .list(let v, _, _), .dict(let v, _, _), .object(let v, _, _): v
+      case .list(let v, _, _), .dict(let v, _, _), .object(let v, _, _), .record(let v, _, _): v
       }
     }
   }
@@ -87,6 +88,15 @@ struct Printer {
         if at > 0 || !form.open.hasSuffix("(") { out.append(UInt8(ascii: " ")) }
         stack.append(.object(cell, form, at: at + 1))
         begin(form.parts[at])
+      case .record(let cell, let type, let at):
+        guard at < cell.length else {
+          put(type.isVariant ? ")" : ">")
+          left(cell)
+          continue
+        }
+        put(type.isVariant ? " " : " :\(type.fields[at]) ")
+        stack.append(.record(cell, type, at: at + 1))
+        begin(cell.field(at))
       }
       if hasCycle, watchedDepth > 0 { return }
     }
@@ -115,6 +125,11 @@ struct Printer {
       if enters(v) { return put("#<cycle>") }
       put(form.open)
       stack.append(.object(v, form, at: 0))
+    } else if v.isKind(.record) {
+      if enters(v) { return put("#<cycle>") }
+      let type = machine.recordType(of: v)
+      put((type.isVariant ? "(" : "#<") + type.name)
+      stack.append(.record(v, type, at: 0))
     } else {
       atom(v)
     }

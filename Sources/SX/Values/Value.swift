@@ -131,6 +131,8 @@ enum Kind: UInt8 {
   case object
   /// Words 1 and 2: a reduced fraction, see `Rational.swift`.
   case rational
+  /// Word 1 the number of its `RecordType`, then its fields; the length counts them.
+  case record
 
   @inline(__always) init(header: UInt64) {
     self = Kind.of(UInt8(truncatingIfNeeded: header &>> 8))

@@ -1,0 +1,42 @@
+/// What the global names of a text mean: those of a library are its own, and imports stand for names of other libraries.
+///
+/// A library keeps its globals under symbols that no reader makes, so that two libraries may define the same name, and nothing of
+/// a library shows that it does not export.
+final class Namespace {
+  private var table: [UInt64: Value] = [:]
+  /// A library: what nobody has defined is its own. The program has but one namespace, in which names are themselves.
+  let isLibrary: Bool
+  /// The library's own names.
+  private(set) var own: Set<UInt64> = []
+
+  init(isLibrary: Bool) { self.isLibrary = isLibrary }
+
+  /// The symbol whose global a name refers to.
+  func resolve(_ name: Value, _ machine: Machine) -> Value {
+    if let known = table[name.bits] { return known }
+    guard isLibrary, machine.specialForms[name.bits] == nil else { return name }
+    let known = name.length
+    if known != 0, machine.globals[known - 1] != .unbound || machine.pending[known - 1] != nil { return name }
+    return define(name, machine)
+  }
+
+  /// The symbol whose global a definition of the name makes.
+  func define(_ name: Value, _ machine: Machine) -> Value {
+    guard isLibrary else {
+      table[name.bits] = nil                          // a definition of the program's own takes the place of an import
+      return name
+    }
+    if own.contains(name.bits), let known = table[name.bits] { return known }
+    let symbol = machine.heap.uninternedSymbol(name, isAlias: false)
+    table[name.bits] = symbol
+    own.insert(name.bits)
+    return symbol
+  }
+
+  func importing(_ name: Value, _ symbol: Value) {
+    if name != symbol { table[name.bits] = symbol } else { table[name.bits] = isLibrary ? symbol : nil }
+    own.remove(name.bits)
+  }
+
+  func trace(_ marker: inout Marker) { for symbol in table.values { marker.mark(symbol) } }
+}
