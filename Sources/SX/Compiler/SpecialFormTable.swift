@@ -91,6 +91,26 @@ extension SpecialForm {
       text: "The template as data, in which `,expression` stands for a value and `,@expression` for the elements of a list. Quasiquotes nest.",
       examples: "`(1 ,(+ 1 1) ,@(list 3 4)) → (1 2 3 4)"),
     SpecialFormDescription(
+      .defineSyntax, "(define-syntax name (syntax-rules (literal…) (pattern template)…))",
+      text: """
+        Defines a macro by patterns: globally at top level, inside a body for that body. Names that a template binds are
+        variables of their own, and names that it does not bind mean what they mean where the macro is defined.
+        """,
+      examples: "(begin (define-syntax swap! (syntax-rules () ((_ a b) (let ((tmp a)) (set! a b) (set! b tmp))))) (let ((tmp 1) (x 2)) (swap! tmp x) (list tmp x))) → (2 1)"),
+    SpecialFormDescription(
+      .syntaxRules, "(syntax-rules (literal…) (pattern template)…)", "(syntax-rules ellipsis (literal…) (pattern template)…)",
+      text: """
+        The macro of the first pattern that fits a use of it. In a pattern `_` fits anything, a name is a variable, a literal fits itself, `x …`
+        (three dots) fits any number of `x`, with more patterns behind it perhaps, and `. rest` fits the rest of a list. In a template `(... ...)` stands for three dots.
+        """,
+      examples: "(let-syntax ((backwards (syntax-rules () ((_ a ... b) '(b a ...))))) (backwards 1 2 3)) → (3 1 2)"),
+    SpecialFormDescription(
+      .letSyntax, "(let-syntax ((name macro)…) body…)", text: "Macros for the body alone. They do not see each other.",
+      examples: "(let-syntax ((twice (syntax-rules () ((_ x) (* 2 x))))) (twice 21)) → 42"),
+    SpecialFormDescription(
+      .letrecSyntax, "(letrec-syntax ((name macro)…) body…)", text: "Macros for the body alone, which may use each other.",
+      examples: "(letrec-syntax ((count (syntax-rules () ((_) 0) ((_ x y ...) (+ 1 (count y ...)))))) (count a b c)) → 3"),
+    SpecialFormDescription(
       .defmacro, "(defmacro name (parameter…) body…)",
       text: "Defines a macro: a function from unevaluated forms to the form that takes the place of the call. `gensym` makes names that nobody else uses; `macroexpand` shows what becomes of a form.",
       examples: "(begin (defmacro twice (form) `(begin ,form ,form)) (let ((n 0)) (twice (set! n (+ n 1))) n)) → 2"),

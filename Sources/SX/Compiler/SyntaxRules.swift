@@ -57,7 +57,7 @@ struct SyntaxRulesReader {
 
   mutating func rules(_ parts: [Analyzer.Item], _ span: SourceSpan) throws -> SyntaxRules {
     var at = 1
-    if parts.count > at, parts[at].value.isKind(.symbol) {
+    if parts.count > at, parts[at].value.isKind(.symbol) || parts[at].value.isKind(.keyword) {
       ellipsis = parts[at].value
       at += 1
     }

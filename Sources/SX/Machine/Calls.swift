@@ -55,7 +55,7 @@ extension Machine {
       } else if let continuation = f.object as? Continuation {
         try resume(continuation, f, with: n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
       } else if let continuation = f.object as? DelimitedContinuation {
-        try resume(continuation, f, with: n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
+        try resume(continuation, f, with: n == 0 ? .nil : n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
       } else if let function = f.object as? HostFunction {
         slot[0] = try function.call((0..<n).map { slot[1 + $0] })
       } else {

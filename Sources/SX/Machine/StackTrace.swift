@@ -13,32 +13,38 @@ struct StackTrace {
 }
 
 extension Machine {
-  /// Walks the frames of the running fiber. O(1): of a deep stack only both ends are looked at.
+  /// Walks the frames of the running fiber, and in a coroutine some of those that wait for it. O(1): of a deep stack only both ends are looked at.
   func captureTrace() -> StackTrace {
     var trace = StackTrace()
-    let fiber = current
+    guard current.status == .running else { return trace }
+    walk(current, state.pointee.base, state.pointee.pc, state.pointee.fp, &trace, inner: StackTrace.mostInner, outer: StackTrace.mostOuter)
+    var resumer = current.resumer, count = 0
+    while let fiber = resumer, count < StackTrace.mostOuter {
+      walk(fiber, fiber.base, fiber.pc, fiber.fp, &trace, inner: StackTrace.mostOuter, outer: 0)
+      resumer = fiber.resumer
+      count += 1
+    }
+    return trace
+  }
+
+  private func walk(_ fiber: Fiber, _ base: Registers, _ pc: InstructionPointer, _ fp: FramePointer, _ trace: inout StackTrace, inner: Int, outer: Int) {
     func add(_ base: Registers, _ pc: InstructionPointer) {
       guard base > fiber.stack, base[-1].isKind(.closure) else { return }
       let code = Code.of(closure: base[-1])
       trace.entries.append(StackTrace.Entry(name: code.displayName, span: code.span(before: pc)))
     }
-    guard fiber.status == .running else { return trace }
-    add(state.pointee.base, state.pointee.pc)
-    var frame = state.pointee.fp
-    let depth = frame - fiber.frames
+    add(base, pc)
+    let depth = fp - fiber.frames
     for i in 0..<depth {
-      frame -= 1
-      if depth > StackTrace.mostInner + StackTrace.mostOuter, i >= StackTrace.mostInner, i < depth - StackTrace.mostOuter {
+      if depth > inner + outer, i >= inner {
         if trace.omitted == 0 {
-          trace.omitted = depth - StackTrace.mostInner - StackTrace.mostOuter
+          trace.omitted = depth - inner - outer
           trace.omittedAfter = trace.entries.count
         }
-        frame = fiber.frames + (StackTrace.mostOuter - 1)
-        for j in stride(from: StackTrace.mostOuter - 1, through: 0, by: -1) { add(fiber.frames[j].base, fiber.frames[j].pc) }
-        break
+        for j in stride(from: outer - 1, through: 0, by: -1) { add(fiber.frames[j].base, fiber.frames[j].pc) }
+        return
       }
-      add(frame.pointee.base, frame.pointee.pc)
+      add(fiber.frames[depth - 1 - i].base, fiber.frames[depth - 1 - i].pc)
     }
-    return trace
   }
 }

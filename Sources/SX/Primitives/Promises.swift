@@ -27,6 +27,7 @@ extension NativeTable {
     add("make-promise", required("value"), doc: "A promise that is kept already; a promise stays as it is.", example: "(force (make-promise 5)) → 5") { m, args in
       args[0].object(as: Promise.self) != nil ? args[0] : m.heap.allocate(object: Promise(.init(isDone: true, content: args[0])))
     }
+    add("promise/-kept", required("value"), doc: "A promise of exactly this value, be it a promise.") { m, args in m.heap.allocate(object: Promise(.init(isDone: true, content: args[0]))) }
     add("promise?", required("value"), doc: "Is it a promise?", example: "(promise? (delay 1)) → true") { _, args in .bool(args[0].object(as: Promise.self) != nil) }
     add("promise/-make", required("thunk"), doc: "A promise whose thunk gives another promise.") { m, args in m.heap.allocate(object: Promise(.init(isDone: false, content: args[0]))) }
     add("promise/-done?", required("promise"), doc: "Has it got its value?") { m, args in .bool(try promise(m, args, "promise/-done?").state.isDone) }

@@ -50,7 +50,7 @@ extension NativeTable {
 
 extension Machine {
   private func native(_ name: String, _ parameters: [NativeParameter], _ doc: String, _ body: @escaping Native.Body) -> Value {
-    makeNative(Native(name: name, group: "records", parameters: parameters, doc: doc, example: "", body: body, control: nil))
+    makeNative(Native(name: name, group: "records", parameters: parameters, doc: doc, example: "", file: #fileID, line: #line, body: body, control: nil))
   }
 
   fileprivate func recordConstructor(_ type: RecordType, _ name: String, _ indices: [Int], variant: Bool) -> Value {
