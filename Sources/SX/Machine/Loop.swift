@@ -103,11 +103,11 @@ extension Machine {
         case .jumpUnlessNil: if !base[ip.a].isNil { pc += ip.offset }
         case .jumpIfEmpty:
           let x = base[ip.a]
-          if x.isPair { continue }
+          if x.isPairOrRun { continue }
           if try isEmpty(x) { pc += ip.offset }
         case .jumpUnlessEmpty:
           let x = base[ip.a]
-          if x.isPair { pc += ip.offset } else if try !isEmpty(x) { pc += ip.offset }
+          if x.isPairOrRun { pc += ip.offset } else if try !isEmpty(x) { pc += ip.offset }
         case .jumpIfLess:
           let x = base[ip.a], y = base[ip.b]
           if Value.bothFix(x, y) { if Value.fixLess(x, y) { pc += ip.offset } } else if try less(x, y, ip.n) { pc += ip.offset }
@@ -208,14 +208,14 @@ extension Machine {
           base[ip.a] = d.isPair ? heap.cons(base[ip.b], d) : try consSlow(base[ip.b], d)
         case .first:
           let x = base[ip.b]
-          base[ip.a] = x.isPair ? x.head : try firstSlow(x)
+          base[ip.a] = x.isPair ? x.head : x.isKind(.slice) ? x.sliceHead : try firstSlow(x)
         case .rest:
           let x = base[ip.b]
           if x.isPair {
             let t = x.word(2)
             base[ip.a] = !t.isPair ? heap.rest(x) : ip.n != 0 ? t : heap.copyPair(t)
           } else {
-            base[ip.a] = ip.n != 0 ? try advance(x) : try restSlow(x)
+            base[ip.a] = ip.n == 0 ? try restSlow(x) : x.isOwnRun ? x.advanced : try advance(x)
           }
         case .get:
           let d = base[ip.b], k = base[ip.c]

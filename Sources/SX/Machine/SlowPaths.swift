@@ -85,9 +85,7 @@ extension Machine {
       own.cell[0] |= .variantHeaderBit
       return own
     }
-    v.cell[0] &-= 1 &<< 32
-    v.cell[2] &+= 2
-    return v
+    return v.advanced
   }
   @inline(never) func consSlow(_ head: Value, _ tail: Value) throws -> Value {
     guard tail.isListOrNil else { throw wrongType("cons", 2, "list", tail) }

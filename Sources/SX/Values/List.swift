@@ -29,6 +29,27 @@ extension Value {
   /// Number of elements of a list; 0 for nil.
   @inline(__always) var listCount: Int { isCell ? length : 0 }
 
+  // MARK: Slices
+
+  /// A pair or a slice: both have at least one element.
+  @inline(__always) var isPairOrRun: Bool {
+    isCell && (header &>> 8 &- UInt64(Kind.pair.rawValue)) & 0xFF <= 1
+  }
+  /// The first element of a slice.
+  @inline(__always) var sliceHead: Value {
+    Value(bits: UnsafePointer<UInt64>(bitPattern: UInt(word(1).cell[1] &+ (cell[2] & ~1) &<< 2)).unsafelyUnwrapped.pointee)
+  }
+  /// A slice of more than one element that belongs to one walking loop alone, see `Machine.advance`.
+  @inline(__always) var isOwnRun: Bool {
+    isCell && header & 0xFF_FF00 == UInt64.variantHeaderBit | Kind.slice.header && header &>> 33 != 0
+  }
+  /// The same slice, moved on by one element in place.
+  @inline(__always) var advanced: Value {
+    cell[0] &-= 1 &<< 32
+    cell[2] &+= 2
+    return self
+  }
+
   // MARK: Storage
 
   @inline(__always) var elements: UnsafeMutablePointer<Value> {
