@@ -85,7 +85,7 @@ public final class Interpreter {
 
   private func spawn(_ function: Value, _ arguments: [Value], _ completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
     let fiber = machine.makeFiber(function, arguments)
-    fiber.bindings = .nil
+    fiber.saved.pointee.bindings = .nil
     fiber.completion = { [unowned self] result in
       completion(result.map { Handle(self, $0) }.mapError { self.machine.diagnostic($0) })
     }

@@ -4,9 +4,9 @@ extension Machine {
   @inline(never) func callSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
     if f.isKind(.native) {
       return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { native in
-        if native.body != nil { return try native.call(self, Arguments(base: window + 1, count: n)) }
+        if !native.isControl { return try native.call(self, Arguments(base: window + 1, count: n)) }
         try native.check(self, window + 1, n)
-        try native.control.unsafelyUnwrapped(self, window, n)
+        try native.control(self, window, n)
         return .unbound
       }
     }
@@ -19,7 +19,7 @@ extension Machine {
   @inline(never) func tailCallSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
     // A condition is raised with its frame still in place, which is where it comes from.
     if f == raiseNative { return try callSlow(f, window, n) }
-    if f.isKind(.native), f.native.body != nil {
+    if f.isKind(.native), !f.native.isControl {
       return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.call(self, Arguments(base: window + 1, count: n)) }
     }
     let slot = state.pointee.base - 1
@@ -42,11 +42,11 @@ extension Machine {
     case .closure: try enterClosure(f, slot, n)
     case .native:
       let native = f.native
-      if native.body != nil {
+      if !native.isControl {
         slot[0] = try native.call(self, Arguments(base: slot + 1, count: n))
       } else {
         try native.check(self, slot + 1, n)
-        try native.control.unsafelyUnwrapped(self, slot, n)
+        try native.control(self, slot, n)
       }
     case .object:
       if let parameter = f.object as? Parameter {
@@ -139,19 +139,13 @@ extension Machine {
   func load(_ fiber: Fiber) {
     current = fiber
     fiber.status = .running
-    state.pointee = MachineState(
-      pc: fiber.pc, base: fiber.base, fp: fiber.fp, stackEnd: fiber.end, handlers: fiber.handlers, winders: fiber.winders, bindings: fiber.bindings)
+    state.pointee = fiber.saved.pointee
   }
 
   /// Saves the running fiber; its value will arrive in `slot`.
   func save(slot: Registers?) {
     let fiber = current
-    fiber.pc = state.pointee.pc
-    fiber.base = state.pointee.base
-    fiber.fp = state.pointee.fp
-    fiber.handlers = state.pointee.handlers
-    fiber.winders = state.pointee.winders
-    fiber.bindings = state.pointee.bindings
+    fiber.saved.pointee = state.pointee
     if let slot { fiber.resultOffset = slot - fiber.stack }
     fiber.status = .suspended
   }
@@ -160,10 +154,10 @@ extension Machine {
   func resume(coroutine: Fiber, with v: Value, slot: Registers) throws {
     switch coroutine.status {
     case .ready, .suspended: break
-    case .running: throw error("coroutine-resume: the coroutine is running")
+    case .running, .waiting: throw error("coroutine-resume: the coroutine is running")
     case .finished: throw error("coroutine-resume: the coroutine has finished")
     }
-    guard coroutine.resumer == nil, waiting[coroutine.number] == nil else { throw error("coroutine-resume: the coroutine is running") }
+    guard coroutine.resumer == nil else { throw error("coroutine-resume: the coroutine is running") }
     save(slot: slot)
     coroutine.resumer = current
     load(coroutine)
@@ -200,6 +194,7 @@ extension Machine {
     guard suspendedRuns.isEmpty else { throw error("cannot wait here: `\(name)` inside a primitive or a macro") }
     let fiber = current
     save(slot: slot)
+    fiber.status = .waiting
     waiting[fiber.number] = fiber
     let operation = Operation(name: name, arguments: arguments.map { Handle(interpreter, $0) }, fiber: FiberID(number: fiber.number))
     guard host.perform(operation, for: interpreter) else {

@@ -14,9 +14,15 @@ typealias FramePointer = UnsafeMutablePointer<Frame>
 /// Invariant for the collector: a slot above the running frame holds nil or a value that was alive at or after the last collection. New
 /// memory starts as nil, and a collection clears what lies above the top.
 final class Fiber: HeapObject {
-  /// What a fiber waits for.
   enum Status {
-    case ready, running, suspended, finished
+    /// Will run when its turn comes, or a coroutine that was never resumed.
+    case ready
+    case running
+    /// A coroutine that has yielded, or a fiber that resumed one.
+    case suspended
+    /// Parked until the host answers.
+    case waiting
+    case finished
   }
 
   let number: UInt64
@@ -25,13 +31,8 @@ final class Fiber: HeapObject {
   private(set) var capacity: Int
   var status = Status.ready
 
-  // Saved while the fiber does not run; see `MachineState`.
-  var pc: InstructionPointer
-  var base: Registers
-  var fp: FramePointer
-  var handlers = Value.nil
-  var winders = Value.nil
-  var bindings = Value.nil
+  /// The state with which the fiber goes on, while it does not run. Swapped with `Machine.state` as a whole.
+  let saved: UnsafeMutablePointer<MachineState>
 
   /// Where the value goes that the fiber waits for.
   var resultOffset = 0
@@ -58,15 +59,15 @@ final class Fiber: HeapObject {
     // One slot for the result below the bottom frame, then the function and its arguments.
     stack[1] = function
     for (i, argument) in arguments.enumerated() { stack[2 + i] = argument }
-    pc = halt
-    base = stack + 1
-    fp = frames
+    saved = .allocate(capacity: 1)
+    saved.initialize(to: MachineState(pc: halt, base: stack + 1, fp: frames, stackEnd: stack + capacity, handlers: .nil, winders: .nil, bindings: .nil))
     resultOffset = 1
     startArguments = arguments.count
   }
   deinit {
     stack.deallocate()
     frames.deallocate()
+    saved.deallocate()
   }
 
   override var typeName: String { isCoroutine ? "coroutine" : "fiber" }
@@ -77,14 +78,14 @@ final class Fiber: HeapObject {
 
   override func trace(_ marker: inout Marker) {
     if status != .finished, status != .running {
-      let top = Fiber.top(base)
+      let top = Fiber.top(saved.pointee.base)
       let end = max(top, stack + resultOffset + 1 + (startArguments ?? 0))
       marker.mark(stack, end - stack)
       clear(above: end)
     }
-    marker.mark(handlers)
-    marker.mark(winders)
-    marker.mark(bindings)
+    marker.mark(saved.pointee.handlers)
+    marker.mark(saved.pointee.winders)
+    marker.mark(saved.pointee.bindings)
     switch delivery {
     case .success(let v)?: marker.mark(v)
     case .failure(let raise)?: marker.mark(raise.condition)

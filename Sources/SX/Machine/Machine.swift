@@ -87,7 +87,7 @@ final class Machine {
     halt.initialize(to: Instruction(op: .halt))
     current = Fiber(number: 0, function: .nil, arguments: [], halt: UnsafePointer(halt))
     state = .allocate(capacity: 1)
-    state.initialize(to: MachineState(pc: UnsafePointer(halt), base: current.base, fp: current.fp, stackEnd: current.end, handlers: .nil, winders: .nil, bindings: .nil))
+    state.initialize(to: current.saved.pointee)
     current.status = .finished
     for operation in OpenCoded.allCases {              // first, so that their globals have the lowest indices
       let name = symbol(operation.name)
@@ -251,7 +251,7 @@ final class Machine {
   func makeFiber(_ function: Value, _ arguments: [Value]) -> Fiber {
     defer { nextFiber += 1 }
     let fiber = Fiber(number: nextFiber, function: function, arguments: arguments, halt: UnsafePointer(halt))
-    fiber.bindings = state.pointee.bindings
+    fiber.saved.pointee.bindings = state.pointee.bindings
     return fiber
   }
 
@@ -260,10 +260,6 @@ final class Machine {
   /// Only at safepoints: every live value is in a root.
   func collect() {
     let running = current.status == .running
-    if running {
-      current.base = state.pointee.base
-      current.fp = state.pointee.fp
-    }
     heap.collect { marker in
       for i in 0..<globalNames.count { marker.mark(globals[i]) }
       for root in compileRoots { marker.mark(root) }

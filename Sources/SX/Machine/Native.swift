@@ -104,8 +104,11 @@ final class Native: Sendable {
   let line: Int
   /// The path of that file in the project.
   var file: String { "Sources/SX/Primitives/" + ("\(fileID)".split(separator: "/").last ?? "") }
-  let body: Body?
-  let control: Control?
+  /// What it does: answer a value, or, for the few that change the machine's state, `control`. Two plain closures, because calling one
+  /// out of an `Optional` or a generic enum allocates a thunk.
+  let body: Body
+  let control: Control
+  let isControl: Bool
   private let required: Int
   private let most: Int
   /// Masks of the parameters; arguments beyond them have the last one.
@@ -121,8 +124,9 @@ final class Native: Sendable {
     self.parameters = parameters
     self.doc = doc
     self.example = example
-    self.body = body
-    self.control = control
+    isControl = control != nil
+    self.body = body ?? { _, _ in fatalError("\(name) has no body") }
+    self.control = control ?? { _, _, _ in fatalError("\(name) does not change control") }
     required = parameters.reduce(0) { $0 + ($1.presence == .required ? 1 : 0) }
     most = parameters.last?.presence == .rest ? Int.max : parameters.count
     masks = parameters.map { $0.presence == .optional ? $0.type.mask | TypeBit.nil : $0.type.mask }
@@ -131,7 +135,7 @@ final class Native: Sendable {
 
   @inline(__always) func call(_ machine: Machine, _ arguments: Arguments) throws -> Value {
     try check(machine, arguments.base, arguments.count)
-    return try body.unsafelyUnwrapped(machine, arguments)
+    return try body(machine, arguments)
   }
 
   @inline(__always) func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
@@ -184,7 +188,7 @@ struct NativeTable {
   /// A second name for the primitive that was declared last.
   mutating func alias(_ name: String) {
     guard let last = natives.last else { return }
-    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, file: last.fileID, line: last.line, body: last.body, control: last.control))
+    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, file: last.fileID, line: last.line, body: last.isControl ? nil : last.body, control: last.isControl ? last.control : nil))
   }
 }
 

@@ -66,8 +66,7 @@ struct Value: BitwiseCopyable, Equatable, Sendable {
   /// The inline form, or nil when the exponent is so rare that the double has to be boxed.
   @inline(__always) static func inlineDouble(_ d: Double) -> Value? {
     let b = d.bitPattern
-    let top = (b &>> 60) & 7
-    if top == 3 || top == 4 {
+    if ((b &>> 60) &+ 5) & 7 <= 1 {                  // the exponent's upper bits are 011 or 100
       let r = (b &<< 3) | (b &>> 61)
       return Value(bits: (r & ~3) | 2)
     }
