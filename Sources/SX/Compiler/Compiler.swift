@@ -342,28 +342,44 @@ struct Compiler {
     let save = top
     _ = temporary()                                  // so that no variable is the newest register, which may be written early
     var moves: [(to: Int, from: Int)] = []
-    let mayWriteInPlace = !loop.variables.contains { $0.isAssigned }
-    for (i, (variable, argument)) in zip(loop.variables, arguments).enumerated() {
+    // Lists that the loop walks along move on when everything else is evaluated, which may still look at them.
+    var steps: [(variable: Local, span: SourceSpan)] = []
+    var others: [(variable: Local, value: Node)] = []
+    for (variable, argument) in zip(loop.variables, arguments) {
       if case .local(let local) = argument, local === variable, !local.isAssigned { continue }
       if case .primitive(.rest, let list, let span) = argument, case .local(let walked)? = list.first, walked === variable, isOpenCoded(.rest),
-        cursors.contains(ObjectIdentifier(variable)), mayWriteInPlace, !arguments[(i + 1)...].contains(where: { !isSimple($0) || uses($0, variable) })
+        cursors.contains(ObjectIdentifier(variable))
       {
-        openCoded |= 1 << UInt64(OpenCoded.rest.rawValue)
-        at(span) { $0.emit(.rest, n: 1, a: variable.slot, b: variable.slot) }
-      } else if mayWriteInPlace, isSimple(argument), !arguments[(i + 1)...].contains(where: { !isSimple($0) || uses($0, variable) }) {
-        try expression(argument, variable.slot)
+        steps.append((variable, span))
+      } else {
+        others.append((variable, argument))
+      }
+    }
+    let mayWriteInPlace = !loop.variables.contains { $0.isAssigned }
+    for (i, (variable, value)) in others.enumerated() {
+      if mayWriteInPlace, writesLast(value), !others[(i + 1)...].contains(where: { !isSimple($0.value) || uses($0.value, variable) }) {
+        try expression(value, variable.slot)
       } else {
         let register = temporary()
-        try expression(argument, register)
+        try expression(value, register)
         moves.append((variable.slot, register))
       }
     }
     for move in moves { emit(.move, a: move.to, b: move.from) }
+    for step in steps {
+      openCoded |= 1 << UInt64(OpenCoded.rest.rawValue)
+      at(step.span) { $0.emit(.rest, n: 1, a: step.variable.slot, b: step.variable.slot) }
+    }
     let jump = emit(.loop)
     try setOffset(jump, loop.start - jump - 1)
     top = save
   }
-  /// A constant, a local, or one instruction over such: writes its destination last.
+  /// Does the code of a node write its destination with its last instruction, when all else is evaluated?
+  private func writesLast(_ node: Node) -> Bool {
+    if case .primitive(let operation, _, _) = node { return !operation.isTest && isOpenCoded(operation) }
+    return isSimple(node)
+  }
+  /// A constant, a local, or one instruction over such.
   private func isSimple(_ node: Node) -> Bool {
     switch node {
     case .constant: return true

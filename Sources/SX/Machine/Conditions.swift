@@ -130,14 +130,14 @@ extension Machine {
   /// A type and, where it is short, the value.
   func shown(_ v: Value) -> String {
     let type = typeName(v)
-    guard v.isFix || v.isFlo || v.isString || v.isKind(.symbol) || v.isBool else { return type }
+    guard Arithmetic.isNumber(v) || v.isString || v.isKind(.symbol) || v.isBool else { return type }
     let text = Printer.text(v, self)
     return text.utf8.count > 40 ? type : "\(type) \(text)"
   }
 
   /// What `type-of` says.
   func typeName(_ v: Value) -> String {
-    if v.isFix || v.isFlo { return "number" }
+    if Arithmetic.isNumber(v) { return "number" }
     if v.isNil { return "nil" }
     if v.isBool { return "boolean" }
     if v.isCharacter { return "char" }

@@ -29,12 +29,14 @@ extension Machine {
 
   /// `swapped`: the source says `>` or `>=`, and `a` is its second argument.
   @inline(never) func less(_ a: Value, _ b: Value, _ swapped: UInt8) throws -> Bool {
+    if a.isFlo, b.isFlo { return a.floValue < b.floValue }
     if let order = Arithmetic.compare(a, b) { return order == .less }
     if a.isString, b.isString { return a.textLess(b) }
     if !isStrict, let x = coerced(a), let y = coerced(b), let order = Arithmetic.compare(x, y) { return order == .less }
     throw swapped == 0 ? notANumber("<", a, b) : notANumber(">", b, a)
   }
   @inline(never) func lessOrEqual(_ a: Value, _ b: Value, _ swapped: UInt8) throws -> Bool {
+    if a.isFlo, b.isFlo { return a.floValue <= b.floValue }
     if let order = Arithmetic.compare(a, b) { return order == .less || order == .equal }
     if a.isString, b.isString { return !b.textLess(a) }
     if !isStrict, let x = coerced(a), let y = coerced(b), let order = Arithmetic.compare(x, y) { return order == .less || order == .equal }

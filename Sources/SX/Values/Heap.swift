@@ -54,6 +54,8 @@ final class Heap {
   private var constants: InternTable
   /// Cells outside the slabs that are never collected.
   private var permanents: [Cell] = []
+  /// 0.0, which has no inline form and is too frequent to be made anew.
+  private let zero: Value
 
   init(safepoint: SafepointCounter, hashSeed: UInt64) {
     symbols = InternTable(.symbol, seed: hashSeed)
@@ -61,6 +63,11 @@ final class Heap {
     constants = InternTable(.string, seed: hashSeed)
     self.safepoint = safepoint
     self.hashSeed = hashSeed
+    let zeroCell = Cell.allocate(capacity: 2)
+    zeroCell[0] = Kind.double.header | 1
+    zeroCell[1] = 0
+    permanents.append(zeroCell)
+    zero = Value(zeroCell)
     free.initialize(repeating: nil, count: Heap.largestClass + 1)
     blocks.initialize(repeating: nil, count: Heap.largestClass + 1)
     pending.initialize(repeating: nil, count: Heap.largestClass + 1)
@@ -275,6 +282,7 @@ final class Heap {
     Value.inlineDouble(d) ?? boxedDouble(d)
   }
   @inline(never) private func boxedDouble(_ d: Double) -> Value {
+    if d.bitPattern == 0 { return zero }
     let cell = allocate(words: 2, header: Kind.double.header)
     cell[1] = d.bitPattern
     return Value(cell)

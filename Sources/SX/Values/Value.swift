@@ -3,7 +3,7 @@
 /// | low bits | meaning |
 /// |---|---|
 /// | `…1` | a 63-bit integer, shifted left by one |
-/// | `…10` | a double whose exponent is in the middle range, rotated left by three |
+/// | `…10` | a double whose exponent is in the middle range, see `inlineDouble` |
 /// | `…100` | an immediate: nil, false, true, the unbound mark, the end of a list |
 /// | `…000` | the address of a heap cell |
 ///
@@ -61,22 +61,19 @@ struct Value: BitwiseCopyable, Equatable, Sendable {
 
   // MARK: Doubles
 
+  /// Adding 1 to the upper three bits of the exponent turns 011 and 100, the middle range, into 100 and 101; rotated down, their first two
+  /// bits are the tag. So one addition and one rotation encode and decode, and the test for the tag is the test for the range.
+  private static var exponentOffset: UInt64 { 1 &<< 60 }
+
+  /// A double that is not boxed.
   @inline(__always) var isFlo: Bool { bits & 3 == 2 }
-  private static var floZero: UInt64 { 0x8000_0000_0000_0002 }
-  /// The inline form, or nil when the exponent is so rare that the double has to be boxed.
+  /// The inline form, or nil when the exponent is so rare that the double has to be boxed. Zero is such a one.
   @inline(__always) static func inlineDouble(_ d: Double) -> Value? {
-    let b = d.bitPattern
-    if ((b &>> 60) &+ 5) & 7 <= 1 {                  // the exponent's upper bits are 011 or 100
-      let r = (b &<< 3) | (b &>> 61)
-      return Value(bits: (r & ~3) | 2)
-    }
-    return b == 0 ? Value(bits: floZero) : nil
+    let shifted = d.bitPattern &+ exponentOffset
+    let v = Value(bits: shifted &<< 3 | shifted &>> 61)
+    return v.isFlo ? v : nil
   }
-  @inline(__always) var floValue: Double {
-    if bits == Value.floZero { return 0 }
-    let t = (2 &- (bits &>> 63)) | (bits & ~3)
-    return Double(bitPattern: (t &>> 3) | (t &<< 61))
-  }
+  @inline(__always) var floValue: Double { Double(bitPattern: (bits &>> 3 | bits &<< 61) &- Value.exponentOffset) }
 
   // MARK: Cells
 
