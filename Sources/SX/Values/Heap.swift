@@ -23,6 +23,7 @@ final class Heap {
   static let blockWords = 8192
   /// Cells have 2…8 words, or a multiple of four up to 100.
   static let largestClass = 100
+  private static let stressPeriod = 40 << 20
   /// Cells threaded into the free list at a time, so that a fresh slab is not touched all at once.
   private static let batch = 64
 
@@ -42,8 +43,10 @@ final class Heap {
   private var externalThreshold = 64 << 20
   private(set) var collections = 0
   private(set) var wantsCollection = false
-  /// Collect at every safepoint: finds values that no root holds.
+  /// Collect at every safepoint: finds values that no root holds. After the work of `stressPeriod` words at every second one, after as many
+  /// again at every fourth, and so on, so that a program that runs for long or keeps much alive comes to its end.
   var isStressed = false { didSet { if isStressed { requestCollection() } } }
+  private var stressWords = 0
   /// Bytes after which `isExhausted` is set; the machine then raises at its next safepoint.
   var byteLimit = Int.max
   var bytesInUse: Int { blockCount * Heap.blockWords * 8 + externalBytes }
@@ -221,11 +224,13 @@ final class Heap {
     externalThreshold = max(64 << 20, externalBytes * 2)
     // Counting what is handed out, and not blocks, keeps the heap at about twice what is alive, however many collections there are.
     suppliedWords = 0
-    supplyLimit = max(64 * Heap.blockWords, marker.liveWords)
+    let liveWords = marker.liveWords
+    supplyLimit = max(64 * Heap.blockWords, liveWords)
     marker.deallocate()
     if isStressed {
+      stressWords += 16_384 + liveWords + blockCount * Heap.blockWords / 4   // roots, marks, sweeps
       wantsCollection = true
-      safepoint.pointee = 1                         // the call that is executed anew, then again
+      safepoint.pointee = 1 << min(40, stressWords / Heap.stressPeriod)       // from 1: the call is executed anew
     }
   }
 
