@@ -17,24 +17,24 @@ extension Machine {
   func captureTrace() -> StackTrace {
     var trace = StackTrace()
     guard current.status == .running else { return trace }
-    walk(current, state.pointee.base, state.pointee.pc, state.pointee.fp, &trace, inner: StackTrace.mostInner, outer: StackTrace.mostOuter)
+    walk(current, state.pointee, &trace, inner: StackTrace.mostInner, outer: StackTrace.mostOuter)
     var resumer = current.resumer, count = 0
     while let fiber = resumer, count < StackTrace.mostOuter {
-      walk(fiber, fiber.base, fiber.pc, fiber.fp, &trace, inner: StackTrace.mostOuter, outer: 0)
+      walk(fiber, fiber.saved.pointee, &trace, inner: StackTrace.mostOuter, outer: 0)
       resumer = fiber.resumer
       count += 1
     }
     return trace
   }
 
-  private func walk(_ fiber: Fiber, _ base: Registers, _ pc: InstructionPointer, _ fp: FramePointer, _ trace: inout StackTrace, inner: Int, outer: Int) {
+  private func walk(_ fiber: Fiber, _ state: MachineState, _ trace: inout StackTrace, inner: Int, outer: Int) {
     func add(_ base: Registers, _ pc: InstructionPointer) {
       guard base > fiber.stack, base[-1].isKind(.closure) else { return }
       let code = Code.of(closure: base[-1])
       trace.entries.append(StackTrace.Entry(name: code.displayName, span: code.span(before: pc)))
     }
-    add(base, pc)
-    let depth = fp - fiber.frames
+    add(state.base, state.pc)
+    let depth = state.fp - fiber.frames
     for i in 0..<depth {
       if depth > inner + outer, i >= inner {
         if trace.omitted == 0 {
