@@ -137,7 +137,7 @@ extension Machine {
 
   /// What `type-of` says.
   func typeName(_ v: Value) -> String {
-    if Arithmetic.isNumber(v) { return "number" }
+    if v.isFix || v.isFlo { return "number" }
     if v.isNil { return "nil" }
     if v.isBool { return "boolean" }
     if v.isCharacter { return "char" }
