@@ -123,7 +123,7 @@ final class SuiteExecution {
   private func add(_ ended: CaseReport) {
     report.cases.append(ended)
     if ended.status == .failed { run.noteFailure() }
-    run.onCase(ended, suite)
+    run.progress.note(ended, in: suite)
   }
 
   private func name(of event: Datum) -> String {

@@ -23,6 +23,7 @@ struct SuiteRunner: Sendable {
       while !run.isStopping, let index = desk.next() {
         let report = SuiteExecution(suites[index], run).perform()
         if !report.isGreen { run.noteFailure() }
+        run.progress.note(report)
         desk.put(report, at: index, onReport)
       }
     }

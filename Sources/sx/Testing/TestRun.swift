@@ -19,13 +19,13 @@ struct TestSettings: Sendable {
 /// What the suites of one run share while they run side by side. Thread-safe.
 final class TestRun: Sendable {
   let settings: TestSettings
-  /// Told about every case that ends.
-  let onCase: @Sendable (CaseReport, Suite) -> Void
+  /// Told about everything that ends.
+  let progress: Progress
   private let stopping = Atomic(false)
 
-  init(_ settings: TestSettings, onCase: @escaping @Sendable (CaseReport, Suite) -> Void) {
+  init(_ settings: TestSettings, _ progress: Progress) {
     self.settings = settings
-    self.onCase = onCase
+    self.progress = progress
   }
 
   /// No further case is to begin.

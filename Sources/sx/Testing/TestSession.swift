@@ -62,10 +62,9 @@ struct TestSession {
     let start = ContinuousClock.now
     let suites = request.settings.seed.map { shuffled(suites, seed: $0) } ?? suites
     let progress = Progress(console, suites: suites.count)
-    let run = TestRun(request.settings) { ended, suite in progress.note(ended, in: suite) }
+    let run = TestRun(request.settings, progress)
     let text = TextReport(palette: console.palette, nameWidth: suites.map(\.name.count).max() ?? 0, isVerbose: request.isVerbose)
     let reports = try SuiteRunner(run: run).reports(on: suites) { [request, console] report in
-      progress.note(report)
       guard !request.isTAP, !report.isEmpty || request.isVerbose || request.settings.selection.isWhole(report.suite) else { return }
       console.write(text.line(report))
     }
@@ -133,9 +132,11 @@ struct TestSession {
         let others = known.filter { !$0.value.isGreen && !paths.contains($0.key) }.keys.sorted()
         if !others.isEmpty { console.write("failed before, and not run again: \(others.joined(separator: ", "))\n") }
       } catch {
+        // What was wrong from the beginning is no matter of waiting.
+        if known.isEmpty { throw error }
         console.write(Program.describe(error) + "\n")
       }
-      console.write(console.palette.faint("watching \(watched.count) files; Ctrl-C leaves") + "\n")
+      console.write(console.palette.faint("watching \(watched.count) file\(watched.count == 1 ? "" : "s"); Ctrl-C leaves") + "\n")
       changed = wait(&watched)
     }
   }
