@@ -427,9 +427,12 @@ extension Machine {
       _ = suspension
       return .suspended
     } catch {
-      state.pointee.pc = pc
-      state.pointee.base = base
-      state.pointee.fp = fp
+      // Whoever moved the stack before failing had spilled first, and what is here points to where it was.
+      if state.pointee.stackEnd == stackEnd {
+        state.pointee.pc = pc
+        state.pointee.base = base
+        state.pointee.fp = fp
+      }
       throw Unwinding(cause: error)
     }
   }

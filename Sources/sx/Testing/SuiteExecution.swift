@@ -81,7 +81,7 @@ final class SuiteExecution {
   private func result(_ interpreter: Interpreter) throws -> Handle {
     switch suite.style {
     case .deftest:
-      let run = try interpreter.evaluate("(fn (path seed) (parameterize ((test/-seed seed)) (test/run-file path)))", file: "<sx test>")
+      let run = try interpreter.evaluate("test/run-file", file: "<sx test>")
       return try interpreter.call(run, [.string(suite.path), self.run.settings.seed.map { .integer($0) } ?? .null])
     case .counter(let runner, let modules):
       let run = try interpreter.evaluate("test/run-counter", file: "<sx test>")

@@ -87,7 +87,7 @@ struct TextReport: Sendable {
   }
 
   private static let longestWhole = 200
-  private static let longestObvious = 40
+  private static let longestObvious = 30
 
   private func pair(_ expected: String?, _ got: String?, by count: Int) -> String {
     Text.indented("expected  " + (expected.map { palette.good(Text.cut($0)) } ?? palette.faint("nothing")), by: count, hanging: 10)
