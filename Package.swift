@@ -52,7 +52,7 @@ let package = Package(
         "SX", "SXHost", "CReadline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
-    .testTarget(name: "SXTests", dependencies: ["SX"], swiftSettings: settings),
+    .testTarget(name: "SXTests", dependencies: ["SX"], exclude: ["Errors"], swiftSettings: settings),
     .testTarget(name: "SXHostTests", dependencies: ["SX", "SXHost", .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "AsyncHTTPClient", package: "async-http-client")], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

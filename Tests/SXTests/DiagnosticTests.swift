@@ -81,4 +81,132 @@ import Testing
       "5: `if` takes 2 or 3 forms, got 0",
     ])
   }
+
+  @Test func checkGoesOnAfterAMistake() {
+    let source = "(define (f a)\n  (if)\n  (let ((x 1 2)) x)\n  (first 1 2)\n  oops)\n(define (g b) [b)\n(define (h) (f 1 2) (g 1))\n"
+    let found = Interpreter().check(Array(source.utf8), file: "check.sx")
+    #expect(found.map { "\($0.location?.line ?? 0): \($0.message)" } == [
+      "2: `if` takes 2 or 3 forms, got 0", "3: a binding is a list of a name and a value, got a list of 3 forms", "4: first: expected 1 argument, got 2", "5: Undefined symbol: oops",
+      "6: found `)`, expected `]`, opened at line 6 column 15", "7: f: expected at most 1 argument, got 2",
+    ])
+  }
+
+  @Test func anUnclosedFormNamesTheNextOneAndCheckGoesOnThere() {
+    let found = Interpreter().check(Array("(define (f x)\n  (list x)\n(define (g y) (f (h y)))\n".utf8), file: "open.sx")
+    #expect(found.map(\.message) == ["expected `)`, found the end of the text at line 4 column 1", "Undefined symbol: h"])
+    #expect(found.first?.hint == "`(` was opened at line 1 column 1 and is never closed; the form at line 3 column 1 looks like the next one")
+  }
+
+  @Test func aSyntaxErrorIsFoundBeforeAnythingOfTheFormRuns() throws {
+    let sx = Interpreter()
+    try sx.evaluate("(define ran false)")
+    #expect(throws: Diagnostic.self) { try sx.evaluate("(list (set! ran true) (if))") }
+    #expect(try sx.evaluate("ran").description == "false")
+  }
+
+  @Test func aNearLocalNameIsOffered() {
+    #expect(rendered("(define (f counter) (+ countre 1)) (f 1)").hasPrefix("error: Undefined symbol: countre, did you mean `counter`?"))
+    #expect(rendered("(let loop ((i 0)) (lop i))").hasPrefix("error: Undefined symbol: lop, did you mean `loop`?"))
+  }
+
+  @Test func wideCharactersAndTabsKeepTheCaretInPlace() {
+    #expect(
+      rendered("(list \"日本語\" (first 5))") == """
+        error: first: argument 1: expected list, got number 5
+          at test.sx:1:13
+         1 | (list "日本語" (first 5))
+           |                ^^^^^^^^^
+        """)
+    #expect(rendered("(list\n\t(first 5))").contains(" 2 | \t(first 5))\n   | \t^^^^^^^^^"))
+    #expect(rendered("(list \"e\u{301}\" (first 5))").contains("   |           ^^^^^^^^^"))
+  }
+
+  @Test func aVeryLongLineIsShownAroundTheMistake() throws {
+    let blanks = String(repeating: "(list) ", count: 10_000)
+    let text = rendered("(list " + blanks + "(first 5) " + blanks + ")")
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    #expect(lines.count == 4)
+    #expect(lines[1] == "  at test.sx:1:70007")
+    #expect(lines[2].hasPrefix(" 1 | …") && lines[2].hasSuffix("…") && lines[2].count < 140)
+    let caret = lines[3].prefix { $0 != "^" }.count
+    #expect(lines[2].dropFirst(caret).hasPrefix("(first 5)"))
+    #expect(lines[3].hasSuffix("^^^^^^^^^") && !lines[3].hasSuffix("^^^^^^^^^^"))
+  }
+
+  @Test func controlCharactersDoNotReachTheTerminal() {
+    let text = rendered("(str \"\u{1B}[31m\" (first 5) \"\0\")")
+    #expect(!text.contains("\u{1B}") && !text.contains("\0"))
+    #expect(text.contains("␛[31m"))
+  }
+
+  @Test func aTailCallIsMarked() {
+    let text = rendered("(define (last-step x) (+ 1 (first x)))\n(define (start x) (last-step x))\n(list (start 5))")
+    #expect(
+      text == """
+        error: first: argument 1: expected list, got number 5
+          at test.sx:1:28
+         1 | (define (last-step x) (+ 1 (first x)))
+           |                            ^^^^^^^^^
+          in last-step at test.sx:1:28 (tail call)
+          in top level at test.sx:3:7
+        """)
+  }
+
+  @Test func equalCallsAreCountedTogether() {
+    let text = rendered("(define (deep n) (if (= n 0) (error \"bottom\") (+ 1 (deep (- n 1)))))\n(deep 1000)")
+    #expect(
+      text == """
+        error: bottom
+          at test.sx:1:30
+         1 | (define (deep n) (if (= n 0) (error "bottom") (+ 1 (deep (- n 1)))))
+           |                              ^^^^^^^^^^^^^^^^
+          in deep at test.sx:1:30
+          in deep at test.sx:1:52
+          … 998 more calls …
+          in deep at test.sx:1:52
+          in top level at test.sx:2:1
+        """)
+  }
+
+  @Test func causesAreShownBelow() {
+    let text = rendered("(define (inner) (first 5))\n(guard (e (true (error \"cannot start\" :port 80 e)))\n  (inner))")
+    #expect(
+      text == """
+        error: cannot start "port" 80
+          at test.sx:2:17
+         2 | (guard (e (true (error "cannot start" :port 80 e)))
+           |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          caused by: first: argument 1: expected list, got number 5
+            at test.sx:1:17
+           1 | (define (inner) (first 5))
+             |                 ^^^^^^^^^
+        """)
+  }
+
+  @Test func codeThatAMacroMadeSaysSo() {
+    #expect(
+      rendered("(defmacro head (x) `(first ,x))\n(list (head 5))") == """
+        error: first: argument 1: expected list, got number 5
+          at test.sx:2:7
+         2 | (list (head 5))
+           |       ^^^^^^^^
+          in the expansion of `head`
+        """)
+    #expect(rendered("(defmacro broken (x) `(if))\n(list\n  (broken 5))").hasSuffix("in the expansion of `broken` at test.sx:3:3\n  hint: usage: (if test then) or (if test then else)"))
+  }
+
+  @Test func aHugeValueInAMessageIsCut() {
+    #expect(rendered("(raise (range 100000))").count < 5000)
+    #expect(rendered("(error \"no\" (range 100000))").count < 5000)
+  }
+
+  @Test func colorIsOnlyForThoseWhoAskForIt() {
+    let error = #expect(throws: Diagnostic.self) { try Interpreter().evaluate("(first 5)") }
+    #expect(error?.rendered(color: true).contains("\u{1B}[1;31merror\u{1B}[0m") == true)
+    #expect(error?.description.contains("\u{1B}") == false)
+  }
+
+  @Test func aProgramMayBeginWithTheNameOfItsInterpreter() throws {
+    #expect(try Interpreter().evaluate("#!/usr/bin/env sx run\n(+ 1 2)").integer == 3)
+  }
 }

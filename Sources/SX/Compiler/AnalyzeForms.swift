@@ -32,13 +32,13 @@ extension Analyzer {
     case .letrec, .letrecStar: return try letrec(parts, span, scope, tail: tail)
     case .fn, .lambda:
       try expect(parts, 1...Int.max, span)
-      return .lambda(try function("", parts[1], parts[2...], span, scope))
+      return .lambda(try function("", parts[1], parts[2...], span, scope, form: parts[0].value.text))
     case .define: return try define(parts, span, scope)
     case .defmacro:
       try expect(parts, 2...Int.max, span)
-      guard parts[1].value.isKind(.symbol) else { throw syntaxError("`defmacro` needs a name", parts[1].span) }
+      guard parts[1].value.isKind(.symbol) else { throw syntaxError("`defmacro` needs a name, got \(shown(parts[1].value))", parts[1].span) }
       let scopeOfMacro = Scope(topLevel: Lambda(name: "top level", span: span), machine.aliases)
-      let lambda = try function(parts[1].value.text, parts[2], parts[3...], span, scopeOfMacro)
+      let lambda = try function(parts[1].value.text, parts[2], parts[3...], span, scopeOfMacro, form: "defmacro")
       try machine.defineMacro(definedIndex(parts[1].value), lambda, namespace.flatMap { $0.isLibrary ? $0 : nil })
       return .constant(.nil)
     case .defineSyntax:
@@ -119,14 +119,13 @@ extension Analyzer {
       var i = 0
       while i < clauses.count {
         if i + 1 == clauses.count {                  // a last expression alone is the default
-          guard i > 0 else { throw syntaxError("`cond` needs a test and an expression", span) }
           throw syntaxError("`cond` has a test without an expression", clauses[i].span)
         }
         built.append(Clause(test: clauses[i], body: clauses[(i + 1)...(i + 1)]))
         i += 2
       }
     }
-    return try clauseChain(built[...], scope, tail: tail, otherwise: .constant(.nil))
+    return try clauseChain(built[...], "cond", scope, tail: tail, otherwise: .constant(.nil))
   }
 
   struct Clause {
@@ -135,18 +134,20 @@ extension Analyzer {
   }
 
   /// `(test body…)`, `(test)`, `(test => function)`, `(else body…)` in turn.
-  private mutating func clauseChain(_ clauses: ArraySlice<Clause>, _ scope: Scope, tail: Bool, otherwise: Node) throws -> Node {
+  private mutating func clauseChain(_ clauses: ArraySlice<Clause>, _ form: String, _ scope: Scope, tail: Bool, otherwise: Node) throws -> Node {
     var alternatives: [(build: (Node) -> Node, Void)] = []
     var last = otherwise
-    for clause in clauses {
+    for (i, clause) in zip(clauses.indices, clauses) {
       if CondStyle.isElse(clause.test.value, machine), !isBound(clause.test.value, scope) {
+        if clause.test.value != .true, i + 1 < clauses.endIndex { throw syntaxError("`else` must be the last clause of `\(form)`", clause.test.span) }
         last = try body(clause.body, scope, tail: tail)
         break
       }
       let test = try expression(clause.test, scope, tail: false)
       if clause.body.isEmpty {
         alternatives.append(({ .or([test, $0]) }, ()))
-      } else if clause.body.first?.value == machine.symbol("=>"), clause.body.count == 2, let target = clause.body.last {
+      } else if let arrow = clause.body.first, arrow.value == machine.symbol("=>"), !isBound(arrow.value, scope) {
+        guard clause.body.count == 2, let target = clause.body.last else { throw syntaxError("`=>` needs exactly one function after it", arrow.span) }
         let holder = Local(.unbound)
         let function = try expression(target, scope, tail: false)
         alternatives.append(({ .bind([(holder, test)], .conditional(.local(holder), .call(function, [.local(holder)], target.span), $0)) }, ()))
@@ -181,8 +182,10 @@ extension Analyzer {
     func equals(_ datum: Value) -> Node {
       .primitive(.equal, [.local(subject), .constant(datum.isKind(.keyword) ? machine.keyString(datum) : machine.stripped(datum))], span)
     }
+    func isElse(_ v: Value) -> Bool { v == machine.symbol("else") || v == machine.heap.keyword("else") }
     if isScheme {
-      for clause in clauses {
+      for (i, clause) in clauses.enumerated() {
+        if i + 1 < clauses.count, isElse(machine.heap.element(clause.value, 0)) { throw syntaxError("`else` must be the last clause of `case`", clause.span) }
         let items = self.items(clause.value, clause.span)
         if items[0].value.isListCell {
           let tests = ListElements(items[0].value).map(equals)
@@ -197,7 +200,8 @@ extension Analyzer {
         guard i + 1 < clauses.count else { throw syntaxError("`case` has a datum without an expression", clauses[i].span) }
         let datum = clauses[i].value
         let run = try expression(clauses[i + 1], scope, tail: tail)
-        if datum == machine.symbol("else") || datum == machine.heap.keyword("else") {
+        if isElse(datum) {
+          if i + 2 < clauses.count { throw syntaxError("`else` must be the last clause of `case`", clauses[i].span) }
           chain.append((nil, run))
         } else {
           // In the flat style the datum is an expression: a constant is itself, a list is evaluated as `quote` and the like want it.
@@ -215,23 +219,32 @@ extension Analyzer {
 
   /// `((a 1) (b 2))` or `(a 1 b 2)`.
   private func bindings(_ item: Item, _ head: Item) throws -> [(name: Value, value: Item?)] {
-    guard item.value.isListOrNil else { throw syntaxError("`\(head.value.text)` needs a list of bindings", item.span) }
+    guard item.value.isListOrNil else { throw syntaxError("`\(head.value.text)` needs a list of bindings, got \(shown(item.value))", item.span) }
     let parts = items(item.value, item.span)
     var out: [(name: Value, value: Item?)] = []
     if let first = parts.first, first.value.isKind(.symbol) {
-      guard parts.count % 2 == 0 else { throw syntaxError("flat bindings need a value for every name", item.span) }
       for i in stride(from: 0, to: parts.count, by: 2) {
-        guard parts[i].value.isKind(.symbol) else { throw syntaxError("expected a name to bind", parts[i].span) }
+        guard parts[i].value.isKind(.symbol) else { throw syntaxError("expected a name, got \(shown(parts[i].value))", parts[i].span) }
+        guard i + 1 < parts.count else { throw syntaxError("`\(head.value.text)` binds `\(parts[i].value.text)` to no value", parts[i].span) }
         out.append((parts[i].value, parts[i + 1]))
       }
       return out
     }
     for part in parts {
-      guard part.value.isListCell, (1...2).contains(part.value.length) else { throw syntaxError("a binding is a list of a name and a value", part.span) }
+      guard part.value.isListCell, (1...2).contains(part.value.length) else {
+        throw syntaxError("a binding is a list of a name and a value, got \(part.value.isListCell ? "a list of \(part.value.length) forms" : shown(part.value))", part.span)
+      }
       let pair = items(part.value, part.span)
       out.append((try parameterName(pair[0]), pair.count > 1 ? pair[1] : nil))
     }
     return out
+  }
+
+  /// Names that are bound at once must differ.
+  private func distinct(_ pairs: [(name: Value, value: Item?)], _ item: Item) throws -> [(name: Value, value: Item?)] {
+    var seen: Set<UInt64> = []
+    for pair in pairs where !seen.insert(pair.name.bits).inserted { throw syntaxError("`\(pair.name.text)` is bound twice", item.span) }
+    return pairs
   }
 
   private mutating func letForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
@@ -254,7 +267,7 @@ extension Analyzer {
 
   private mutating func namedLet(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     let name = parts[1].value
-    let pairs = try bindings(parts[2], parts[0])
+    let pairs = try distinct(bindings(parts[2], parts[0]), parts[2])
     if pairs.count > 200 { throw syntaxError("a named `let` takes at most 200 variables", parts[2].span) }
     let starts = try pairs.map { try $0.value.map { try expression($0, scope, tail: false) } ?? .constant(.nil) }
     let forms = parts[3...]
@@ -296,7 +309,7 @@ extension Analyzer {
 
   private mutating func letrec(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     try expect(parts, 1...Int.max, span)
-    let pairs = try bindings(parts[1], parts[0])
+    let pairs = try distinct(bindings(parts[1], parts[0]), parts[1])
     let locals = pairs.map { Local($0.name) }
     scope.push(locals)
     defer { scope.pop() }
@@ -378,7 +391,7 @@ extension Analyzer {
       target = signature[0]
     }
     if forms.count > 2, forms.first?.value == machine.heap.keyword("effects") { forms = forms.dropFirst(2) }
-    guard target.value.isKind(.symbol) else { throw syntaxError("`define` needs a name", parts[1].span) }
+    guard target.value.isKind(.symbol) else { throw syntaxError("`define` needs a name, got \(shown(target.value))", target.span) }
     let name = target.value
     // Inside a body the name may be local: the closure can then refer to itself without a box.
     let local = scope.isTopLevel ? nil : innerDefinition(name, scope)
@@ -388,7 +401,7 @@ extension Analyzer {
       let parameters = signature.value.length > 1 ? Item(value: machine.heap.rest(signature.value), span: signature.span) : Item(value: .nil, span: signature.span)
       machine.compileRoots.append(parameters.value)
       let own = local.flatMap { $0.isAssigned ? nil : Local(name) }
-      value = .lambda(try function(name.text, parameters, forms, span, scope, own: own))
+      value = .lambda(try function(name.text, parameters, forms, span, scope, own: own, form: "define"))
     } else {
       guard forms.count <= 1 else { throw syntaxError("`define` of a variable takes one value, got \(forms.count)", span) }
       value = try forms.first.map { form in
@@ -415,7 +428,7 @@ extension Analyzer {
   private mutating func set(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 2...2, span)
     let name = parts[1].value
-    guard name.isKind(.symbol) else { throw syntaxError("`set!` needs a name", parts[1].span) }
+    guard name.isKind(.symbol) else { throw syntaxError("`set!` needs a name, got \(shown(name))", parts[1].span) }
     let value = try expression(parts[2], scope, tail: false)
     switch scope.find(name) {
     case .local(let local):
@@ -467,7 +480,7 @@ extension Analyzer {
 
   private mutating func threadAs(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     try expect(parts, 2...Int.max, span)
-    guard parts[2].value.isKind(.symbol) else { throw syntaxError("`as->` needs a name", parts[2].span) }
+    guard parts[2].value.isKind(.symbol) else { throw syntaxError("`as->` needs a name, got \(shown(parts[2].value))", parts[2].span) }
     var value = try expression(parts[1], scope, tail: tail && parts.count == 3)
     for (i, step) in parts[3...].enumerated() {
       let local = Local(parts[2].value)
@@ -484,7 +497,7 @@ extension Analyzer {
   private mutating func guardForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
     guard parts[1].value.isListCell, parts[1].value.length > 0, machine.heap.element(parts[1].value, 0).isKind(.symbol) else {
-      throw syntaxError("`guard` needs a list of a variable and clauses", parts[1].span)
+      throw syntaxError("`guard` needs a list of a name and clauses, got \(shown(parts[1].value))", parts[1].span)
     }
     let run = try body(parts[2...], scope, tail: false)
     let specs = items(parts[1].value, parts[1].span)
@@ -494,19 +507,19 @@ extension Analyzer {
     let again = Node.call(.constant(machine.reraiseNative), [.local(condition)], span)
     var clauses: [Clause] = []
     for spec in specs.dropFirst() {
-      guard spec.value.isListCell, spec.value.length > 0 else { throw syntaxError("a `guard` clause is a list of a test and expressions", spec.span) }
+      guard spec.value.isListCell, spec.value.length > 0 else { throw syntaxError("a `guard` clause is a list of a test and expressions, got \(shown(spec.value))", spec.span) }
       let items = self.items(spec.value, spec.span)
       clauses.append(Clause(test: items[0], body: items[1...]))
     }
-    return .guarded(run, condition, try clauseChain(clauses[...], scope, tail: false, otherwise: again), span)
+    return .guarded(run, condition, try clauseChain(clauses[...], "guard", scope, tail: false, otherwise: again), span)
   }
 
   private mutating func parameterize(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
-    guard parts[1].value.isListOrNil else { throw syntaxError("`parameterize` needs a list of bindings", parts[1].span) }
+    guard parts[1].value.isListOrNil else { throw syntaxError("`parameterize` needs a list of bindings, got \(shown(parts[1].value))", parts[1].span) }
     var pairs: [(Node, Node)] = []
     for item in items(parts[1].value, parts[1].span) {
-      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a `parameterize` binding is a list of a parameter and a value", item.span) }
+      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a `parameterize` binding is a list of a parameter and a value, got \(shown(item.value))", item.span) }
       let pair = items(item.value, item.span)
       pairs.append((try expression(pair[0], scope, tail: false), try expression(pair[1], scope, tail: false)))
     }
@@ -517,10 +530,10 @@ extension Analyzer {
   /// `(handler-bind ((predicate handler) …) body…)`.
   private mutating func handlerBind(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
-    guard parts[1].value.isListOrNil else { throw syntaxError("`handler-bind` needs a list of clauses", parts[1].span) }
+    guard parts[1].value.isListOrNil else { throw syntaxError("`handler-bind` needs a list of clauses, got \(shown(parts[1].value))", parts[1].span) }
     var clauses: [Node] = []
     for item in items(parts[1].value, parts[1].span) {
-      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a `handler-bind` clause is a list of a predicate and a handler", item.span) }
+      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a `handler-bind` clause is a list of a predicate and a handler, got \(shown(item.value))", item.span) }
       let pair = items(item.value, item.span)
       clauses.append(try expression(pair[0], scope, tail: false))
       clauses.append(try expression(pair[1], scope, tail: false))
@@ -553,7 +566,8 @@ extension Analyzer {
     if isForm(v, "quasiquote") {
       return listOf([.constant(parts[0].value), try quasiquote(parts[1], level + 1, scope)], item.span)
     }
-    if isForm(v, "splice-unquote", "unquote-splicing"), level > 1 {
+    if isForm(v, "splice-unquote", "unquote-splicing") {
+      guard level > 1 else { throw syntaxError("`,@` needs a list around it", item.span) }
       return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
     }
     var runs: [Node] = [], run: [Node] = []

@@ -9,6 +9,9 @@ struct Analyzer {
   /// Called for every global that is referred to; `sx check` collects the undefined ones.
   var noteGlobal: ((Int, SourceSpan) -> Void)?
 
+  /// Called for every mistake, so that `sx check` finds more than the first; without it a mistake is thrown.
+  var noteError: ((any Error) -> Void)?
+
   /// Code of the prelude always means the true primitives, whatever a program makes of their names.
   private let isPrelude: Bool
   /// What global names mean; nil in the prelude.
@@ -109,22 +112,41 @@ struct Analyzer {
   }
 
   func syntaxError(_ message: String, _ span: SourceSpan, hint: String? = nil) -> SyntaxError {
-    SyntaxError(message: message, span: span, hint: hint)
+    // Where the place is that of the whole macro call, or outside of it in the macro, the use does not show the mistake: the expansion has it.
+    SyntaxError(message: message, span: span, hint: hint, expansions: expansions.reversed().filter { $0.span == span || span.start < $0.span.start || span.end > $0.span.end }.prefix(8).map { (macro: $0.name, span: $0.span) })
   }
+
+  /// A value as messages show it.
+  func shown(_ v: Value) -> String { machine.shown(v) }
 
   // MARK: Expressions
 
   mutating func expression(_ item: Item, _ scope: Scope, tail: Bool) throws -> Node {
     let form = item.value
     if form.isKind(.symbol) { return try reference(item, scope) }
-    if form.isPair { return try combination(item, scope, tail: tail) }
+    if form.isPair { return try located(item, scope, tail: tail) }
     if form.isListCell {
       if form.length == 0 { return .call(.constant(machine.listNative), [], item.span) }
-      return try combination(item, scope, tail: tail)
+      return try located(item, scope, tail: tail)
     }
     if form.isKind(.keyword) { return .constant(machine.keyString(form)) }
     if form.isDict { return try dictLiteral(item, scope) }
     return .constant(form)
+  }
+
+  /// A combination; a mistake in it is noted where somebody wants to hear of all.
+  private mutating func located(_ item: Item, _ scope: Scope, tail: Bool) throws -> Node {
+    guard let noteError else { return try combination(item, scope, tail: tail) }
+    do {
+      return try combination(item, scope, tail: tail)
+    } catch let again as NoJump {
+      throw again                                     // no mistake: the form is analysed once more
+    } catch let deep as SyntaxError where deep.isTooDeep {
+      throw deep                                      // once, not at every level
+    } catch {
+      noteError(error)
+      return .constant(.nil)
+    }
   }
 
   private mutating func reference(_ item: Item, _ scope: Scope) throws -> Node {
@@ -172,6 +194,8 @@ struct Analyzer {
         }
         let symbol = globalSymbol(head.value)
         if let macro = try machine.macro(machine.globalIndex(symbol)) { return try expansion(of: macro, item, parts, scope, tail: tail) }
+        let global = machine.globalIndex(symbol)
+        if machine.globals[global] == .unbound, machine.pending[global] == nil { try refuseMisplaced(symbol, item.span) }
         if let operation = machine.openCoded[symbol.bits], operation.takes(parts.count - 1), isPrelude || !redefined.contains(symbol.bits) && machine.isOriginal(operation) {
           let arguments = try parts.dropFirst().map { try expression($0, scope, tail: false) }
           return fold(operation, arguments, item.span)
@@ -274,6 +298,14 @@ struct Analyzer {
       }
     }
     throw syntaxError("a macro is made by `(syntax-rules (literal…) (pattern template)…)`", item.span)
+  }
+
+  /// Marks that mean something in other forms only. A program may define functions of these names.
+  private func refuseMisplaced(_ head: Value, _ span: SourceSpan) throws {
+    if head == machine.symbol("unquote") { throw syntaxError("`,` stands outside of a quasiquote", span) }
+    if head == machine.symbol("splice-unquote") || head == machine.symbol("unquote-splicing") { throw syntaxError("`,@` stands outside of a quasiquote", span) }
+    if head == machine.symbol("else") { throw syntaxError("`else` stands outside of a `cond`, `case` or `guard`", span) }
+    if head == machine.symbol("=>") { throw syntaxError("`=>` stands outside of a `cond` or `guard` clause", span) }
   }
 
   /// More arguments than an instruction can count travel as a list.
@@ -402,7 +434,9 @@ struct Analyzer {
   }
 
   /// A function from its parameter list and body.
-  mutating func function(_ name: String, _ parameters: Item, _ forms: ArraySlice<Item>, _ span: SourceSpan, _ scope: Scope, own: Local? = nil) throws -> Lambda {
+  ///
+  /// - Parameter form: the name of the special form, for messages.
+  mutating func function(_ name: String, _ parameters: Item, _ forms: ArraySlice<Item>, _ span: SourceSpan, _ scope: Scope, own: Local? = nil, form: String = "fn") throws -> Lambda {
     let lambda = Lambda(name: name, span: span)
     lambda.selfLocal = own
     lambda.isPrelude = isPrelude
@@ -415,7 +449,7 @@ struct Analyzer {
       lambda.hasRest = true
       lambda.parameters = [Local(parameters.value)]
     } else {
-      guard parameters.value.isListOrNil else { throw syntaxError("expected a parameter list", parameters.span) }
+      guard parameters.value.isListOrNil else { throw syntaxError("`\(form)` needs a list of parameters, got \(shown(parameters.value))", parameters.span) }
       list = items(parameters.value, parameters.span)
     }
     var i = 0
@@ -425,18 +459,19 @@ struct Analyzer {
         guard i + 2 == list.count, let name = try? parameterName(list[i + 1]) else {
           throw syntaxError("`&rest` needs exactly one name after it", item.span)
         }
+        let parameter = Local(name)
+        if lambda.parameters.contains(where: { $0.name == parameter.name }) { throw syntaxError("the parameter `\(parameter.name.text)` is named twice", list[i + 1].span) }
         lambda.hasRest = true
-        lambda.parameters.append(Local(name))
+        lambda.parameters.append(parameter)
         break
       }
-      lambda.parameters.append(Local(try parameterName(item)))
+      let parameter = Local(try parameterName(item))
+      if lambda.parameters.contains(where: { $0.name == parameter.name }) { throw syntaxError("the parameter `\(parameter.name.text)` is named twice", item.span) }
+      lambda.parameters.append(parameter)
       lambda.required += 1
       i += 1
     }
     if lambda.required > 200 { throw syntaxError("a function takes at most 200 parameters; use `&rest`", parameters.span) }
-    for (i, parameter) in lambda.parameters.enumerated() where lambda.parameters.prefix(i).contains(where: { $0.name == parameter.name }) {
-      throw syntaxError("the parameter `\(parameter.name.text)` is named twice", parameters.span)
-    }
     inner.push(lambda.parameters)
     lambda.body = try body(forms, inner, tail: true)
     return lambda
@@ -444,11 +479,17 @@ struct Analyzer {
 
   /// `x`, or `(x :as type)`, whose annotation is ignored.
   func parameterName(_ item: Item) throws -> Value {
-    if item.value.isKind(.symbol) { return item.value }
+    if item.value.isKind(.symbol) {
+      // Rest parameters as others write them would silently become ordinary ones.
+      for foreign in [machine.symbol("&optional"), machine.symbol("&body")] where item.value == foreign {
+        throw syntaxError("`\(item.value.text)` is no parameter", item.span)
+      }
+      return item.value
+    }
     if item.value.isListCell, item.value.length == 3 {
       let name = machine.heap.element(item.value, 0)
       if name.isKind(.symbol), machine.heap.element(item.value, 1) == machine.heap.keyword("as") { return name }
     }
-    throw syntaxError("expected a parameter name", item.span)
+    throw syntaxError("expected a name, got \(shown(item.value))", item.span)
   }
 }

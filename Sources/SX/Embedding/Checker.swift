@@ -1,56 +1,109 @@
-/// Reads and compiles a text without running it.
+/// Reads and compiles a text without running it, and finds every mistake that can be known without running it.
+///
+/// After a mistake it goes on: inside a form with the next form, after unbalanced brackets with the next line that begins with a bracket.
 struct Checker {
   private let machine: Machine
+  private var found: [Diagnostic] = []
+  private var mentioned: [(global: Int, span: SourceSpan)] = []
+  private var defined: Set<Int> = []
+  /// Files that were looked into because of a `load`.
+  private var loaded: Set<String> = []
+
   init(_ machine: Machine) { self.machine = machine }
 
-  func check(_ source: [UInt8], file: String) -> [Diagnostic] {
-    var found: [Diagnostic] = []
-    var mentioned: [(Int, SourceSpan)] = []
-    var defined: Set<Int> = []
+  mutating func check(_ source: [UInt8], file: String) -> [Diagnostic] {
     do {
-      let text = try machine.register(file: file, bytes: source)
-      try text.bytes.withUnsafeBufferPointer { bytes in
-        var reader = Reader(machine, text, bytes)
-        while let form = try reader.next() {
-          for part in machine.parts(form.value, form.span) {
-            do { try compile(part.value, part.span, &mentioned, &defined) } catch { found.append(diagnostic(error)) }
-          }
-        }
-      }
+      try read(try machine.register(file: file, bytes: source))
     } catch {
-      found.append(diagnostic(error))
+      note(error)
     }
-    for (global, span) in mentioned where machine.globals[global] == .unbound && machine.pending[global] == nil && !defined.contains(global) {
-      let name = machine.globalNames[global].text
-      let known = machine.definedNames + defined.map { machine.globalNames[$0].text }
-      found.append(machine.diagnostic(SyntaxError(message: "Undefined symbol: \(name)" + (Suggestion.near(name, globalNames: known).map { ", " + $0 } ?? ""), span: span)))
-    }
+    reportUndefined()
     return found.sorted { ($0.location?.line ?? 0, $0.location?.column ?? 0) < ($1.location?.line ?? 0, $1.location?.column ?? 0) }
   }
 
-  private func compile(_ form: Value, _ span: SourceSpan, _ mentioned: inout [(Int, SourceSpan)], _ defined: inout Set<Int>) throws {
-    let roots = machine.compileRoots.count
-    machine.compileRoots.append(form)
-    defer { machine.compileRoots.removeLast(machine.compileRoots.count - roots) }
-    var seen: [(Int, SourceSpan)] = []
-    var analyzer = Analyzer(machine)
-    analyzer.noteGlobal = { seen.append(($0, $1)) }
-    let lambda = try analyzer.topLevel(form, span)
-    _ = try Compiler.compile(machine, lambda)
-    mentioned += seen
-    var calls = CallChecker(machine: machine)
-    try calls.check(lambda.body)
-    defined.formUnion(calls.defined)
-    // A function that macros of this text may call must exist; making a closure has no other effect.
-    if case .defineGlobal(let index, .lambda(let function), _) = lambda.body {
-      let code = try Compiler.compile(machine, function)
-      try machine.setGlobal(index, machine.heap.closure(Code.of(cell: code), captures: 0))
+  private mutating func reportUndefined() {
+    let own = defined.map { machine.globalNames[$0].text }
+    for (global, span) in mentioned where machine.globals[global] == .unbound && machine.pending[global] == nil && !defined.contains(global) {
+      let name = machine.globalNames[global].text
+      let message = machine.undefinedMessage(name, alsoKnown: own)
+      let nearer = Hint.text(for: message) == nil ? machine.nearerMessage(name, span) : nil
+      found.append(machine.diagnostic(SyntaxError(message: nearer ?? message, span: span)))
     }
   }
 
-  private func diagnostic(_ error: any Error) -> Diagnostic {
-    if let syntax = error as? SyntaxError { return machine.diagnostic(syntax) }
-    return machine.diagnostic(machine.asRaise(error))
+  /// All forms of a text. Where brackets do not match, the rest of the form is skipped.
+  private mutating func read(_ text: SourceText) throws {
+    var position = 0
+    while true {
+      do {
+        try text.bytes.withUnsafeBufferPointer { bytes in
+          var reader = Reader(machine, text, bytes, from: position)
+          while let form = try reader.next() {
+            for part in machine.parts(form.value, form.span) { compile(part.value, part.span, file: text.file) }
+          }
+        }
+        return
+      } catch let error as SyntaxError {
+        note(error)
+        let place = Int(error.span.start - text.base)
+        let next = text.bytes.withUnsafeBufferPointer { Reader(machine, text, $0, from: position).nextTopLevelForm(after: place) }
+        guard let next, next > position else { return }
+        noteDefinitions(in: text, position..<next)
+        position = next
+      }
+    }
+  }
+
+  /// Names that a form defines which cannot be read, so that their users are not called mistaken as well.
+  private mutating func noteDefinitions(in text: SourceText, _ range: Range<Int>) {
+    text.bytes.withUnsafeBufferPointer { bytes in
+      let scanner = DefinitionScanner(bytes)
+      for i in range where bytes[i] == UInt8(ascii: "(") {
+        if let (name, _) = scanner.definition(i) { defined.insert(machine.globalIndex(machine.heap.symbol(name))) }
+      }
+    }
+  }
+
+  private mutating func note(_ error: any Error) {
+    if let syntax = error as? SyntaxError { found.append(machine.diagnostic(syntax)) } else { found.append(machine.diagnostic(machine.asRaise(error))) }
+  }
+
+  private mutating func compile(_ form: Value, _ span: SourceSpan, file: String) {
+    let roots = machine.compileRoots.count
+    machine.compileRoots.append(form)
+    defer { machine.compileRoots.removeLast(machine.compileRoots.count - roots) }
+    follow(form, from: file)
+    do {
+      var seen: [(Int, SourceSpan)] = [], mistakes: [any Error] = []
+      var analyzer = Analyzer(machine)
+      analyzer.noteGlobal = { seen.append(($0, $1)) }
+      analyzer.noteError = { mistakes.append($0) }
+      let lambda = try analyzer.topLevel(form, span)
+      mentioned += seen
+      for mistake in mistakes { note(mistake) }
+      var calls = CallChecker(machine: machine)
+      try calls.check(lambda.body)
+      for mistake in calls.mistakes { note(mistake) }
+      defined.formUnion(calls.defined)
+      _ = try Compiler.compile(machine, lambda)
+      // A function that macros of this text may call must exist; making a closure has no other effect.
+      if case .defineGlobal(let index, .lambda(let function), _) = lambda.body {
+        let code = try Compiler.compile(machine, function)
+        try machine.setGlobal(index, machine.heap.closure(Code.of(cell: code), captures: 0))
+      }
+    } catch {
+      note(error)
+    }
+  }
+
+  /// `(load "file")` at top level: the names and macros of that file are known from here on. Its own mistakes are for a check of its own.
+  private mutating func follow(_ form: Value, from file: String) {
+    guard form.isListCell, form.length == 2, machine.heap.element(form, 0) == machine.symbol("load") else { return }
+    let path = machine.heap.element(form, 1)
+    guard path.isString, let loader = try? machine.openSource(path.text, from: file), loaded.insert(loader.text.file).inserted else { return }
+    let (kept, mentions) = (found, mentioned)
+    try? read(loader.text)
+    (found, mentioned) = (kept, mentions)
   }
 }
 
@@ -58,6 +111,7 @@ struct Checker {
 struct CallChecker {
   let machine: Machine
   private(set) var defined: Set<Int> = []
+  private(set) var mistakes: [SyntaxError] = []
 
   init(machine: Machine) { self.machine = machine }
 
@@ -83,12 +137,12 @@ struct CallChecker {
       guard case .global(let index, _) = function, !defined.contains(index) else { return }
       let v = try machine.globalValue(index)         // evaluates a definition of the prelude, which has no other effect
       if v.isKind(.native), let message = v.native.arityProblem(arguments.count) {
-        throw SyntaxError(message: message, span: span, hint: "usage: \(v.native.signature)")
+        mistakes.append(SyntaxError(message: message, span: span, hint: "usage: \(v.native.signature)"))
       }
       if v.isKind(.closure) {
         let code = Code.of(closure: v)
         if !code.lambda.hasRest, arguments.count > code.lambda.required {
-          throw SyntaxError(message: "\(code.displayName): expected \(code.lambda.required == 0 ? "no" : "at most \(code.lambda.required)") argument\(code.lambda.required == 1 ? "" : "s"), got \(arguments.count)", span: span, hint: "usage: \(code.signature)")
+          mistakes.append(SyntaxError(message: "\(code.displayName): expected \(code.lambda.required == 0 ? "no" : "at most \(code.lambda.required)") argument\(code.lambda.required == 1 ? "" : "s"), got \(arguments.count)", span: span, hint: "usage: \(code.signature)"))
         }
       }
     }

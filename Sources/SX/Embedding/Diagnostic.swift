@@ -13,52 +13,40 @@ public struct TraceEntry: Sendable, Equatable {
   public let location: SourceLocation?
   /// A function of the prelude.
   public let isPrelude: Bool
+  /// It was called in place of the function that the entry below it called: that one has left no trace. Known only where a call names a global.
+  public let isTailCall: Bool
+}
+
+/// A macro whose expansion has led to an error, and the form that was expanded.
+public struct Expansion: Sendable, Equatable {
+  public let macro: String
+  public let location: SourceLocation?
 }
 
 /// An error with its place, its excerpt and the calls that led to it. A value that may cross threads.
+///
+/// `rendered(color:)` is the one way in which the command, the session, the test runner and an embedding program show it.
 public struct Diagnostic: Error, Sendable, CustomStringConvertible {
   public var message: String
   /// Where the mistake stands: the innermost place outside the prelude.
   public var location: SourceLocation?
-  /// The line of the source at `location`.
-  public var excerpt: String?
+  /// The line of the source at `location`, or the part of a very long one around it.
+  public var excerpt: Excerpt?
   /// The calls that were active, innermost first.
   public var trace: [TraceEntry] = []
   /// Number of calls that were left out of `trace` after `omittedAfter` entries, because there were too many.
   public var omitted = 0
   public var omittedAfter = 0
   public var hint: String?
-  /// The macro in whose expansion it happened.
-  public var expansion: String?
+  /// The macros in whose expansions it happened, innermost first.
+  public var expansions: [Expansion] = []
+  /// The errors that this one was given as irritants: what it was raised because of.
+  public var causes: [Diagnostic] = []
   /// More source could make it right: the text ended inside a form.
   public var isIncomplete = false
 
   public init(message: String) { self.message = message }
   public var description: String { rendered(color: false) }
-
-  /// Message, place, excerpt with caret, trace and hint, for people. No line break at the end.
-  public func rendered(color: Bool) -> String {
-    func paint(_ code: String, _ s: String) -> String { color ? "\u{1B}[\(code)m\(s)\u{1B}[0m" : s }
-    var out = paint("1;31", "error") + paint("1", ": " + message)
-    if let location {
-      out += "\n" + paint("2", "  at ") + "\(location.file):\(location.line):\(location.column)"
-      if let excerpt, !excerpt.isEmpty {
-        let (shown, offset) = Diagnostic.window(excerpt, around: location.column)
-        let number = String(location.line)
-        let gutter = String(repeating: " ", count: number.count)
-        let width = location.endLine == location.line ? max(1, location.endColumn - location.column) : max(1, shown.unicodeScalars.count - (location.column - 1 - offset))
-        let padding = String(shown.unicodeScalars.prefix(max(0, location.column - 1 - offset)).map { $0 == "\t" ? "\t" : " " })
-        let room = max(1, shown.unicodeScalars.count - padding.unicodeScalars.count)
-        out += "\n" + paint("2", " \(number) | ") + shown
-        out += "\n" + paint("2", " \(gutter) | ") + padding + paint("1;31", String(repeating: "^", count: min(width, room)))
-      }
-    }
-    if let expansion { out += "\n  in the expansion of `\(expansion)`" }
-    let text = traceText
-    if trace.count > 1 || trace.first.map({ $0.isPrelude }) ?? false, !text.isEmpty { out += "\n" + text }
-    if let hint { out += "\n" + paint("36", "  hint: ") + hint }
-    return out
-  }
 
   /// Leaves out the innermost call of one of these functions, and those around it.
   public mutating func dropCalls(from functions: Set<String>) {
@@ -66,27 +54,6 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
     // What was left out in the middle may be what lies behind it.
     if omittedAfter >= first { omitted = 0 }
     trace.removeSubrange(first...)
-  }
-
-  /// The trace alone, a call a line.
-  public var traceText: String {
-    var lines: [String] = []
-    for (i, entry) in trace.enumerated() {
-      if omitted > 0, i == omittedAfter { lines.append("  … \(omitted) more calls …") }
-      let place = entry.location.map { " at \($0.file):\($0.line):\($0.column)" } ?? ""
-      lines.append("  in \(entry.function)\(place)")
-    }
-    return lines.joined(separator: "\n")
-  }
-
-  /// The part of a very long line around a column, and how many scalars were cut off in front.
-  private static func window(_ line: String, around column: Int) -> (String, Int) {
-    let scalars = Array(line.unicodeScalars), most = 160
-    guard scalars.count > most else { return (line, 0) }
-    let start = max(0, min(column - 1 - 60, scalars.count - most))
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: scalars[start..<min(scalars.count, start + most)])
-    return (String(view), start)
   }
 }
 
@@ -102,54 +69,145 @@ enum LimitError: Error, CustomStringConvertible {
 }
 
 extension Machine {
+  /// Scalars of a message that are shown; a value in it may be of any size.
+  private static let longestMessage = 2000
+  /// Causes that are followed.
+  private static let deepestCause = 8
+
   /// A condition that nobody handled, as a diagnostic.
-  func diagnostic(_ raise: Raise) -> Diagnostic {
+  func diagnostic(_ raise: Raise) -> Diagnostic { diagnostic(raise, depth: 0) }
+
+  private func diagnostic(_ raise: Raise, depth: Int) -> Diagnostic {
     guard let error = raise.condition.object(as: ErrorObject.self) else {
-      var result = Diagnostic(message: "uncaught condition: \(Printer.text(raise.condition, self))")
+      var result = Diagnostic(message: shortened("uncaught condition: \(Printer.text(raise.condition, self))"))
       fill(&result, raise.trace ?? StackTrace(), .none)
       return result
     }
-    var result = Diagnostic(message: error.fullMessage(self))
-    result.hint = error.hint
+    let causes = error.irritants.filter { $0.object(as: ErrorObject.self) != nil }
+    var result = Diagnostic(message: shortened(([error.message] + error.irritants.filter { $0.object(as: ErrorObject.self) == nil }.map { Printer.text($0, self) }).joined(separator: " ")))
+    result.hint = error.hint ?? Hint.text(for: result.message, error.kind)
     fill(&result, error.stackTrace ?? StackTrace(), error.span)
-    if let name = error.undefinedName { narrow(&result, to: name) }
-    if let (name, span) = error.expansion {
-      result.expansion = name
-      if error.span.isNone { place(&result, span) }
+    if let name = error.undefinedName {
+      narrow(&result, to: name)
+      let span = error.stackTrace?.entries.first?.span ?? error.span
+      if result.hint == nil, let message = nearerMessage(name, span) { result.message = message }
+      if result.hint == nil { result.hint = foreignForm(around: span) }
     }
+    if let (_, use) = error.expansions.first {
+      result.expansions = error.expansions.map { Expansion(macro: $0.macro, location: sources.location($0.span)) }
+      // A macro of the prelude has nothing to show to its user but the use.
+      if error.span.isNone, result.trace.first?.isPrelude ?? true { place(&result, use) }
+    }
+    if depth < Machine.deepestCause { result.causes = causes.map { diagnostic(Raise(condition: $0), depth: depth + 1) } }
     return result
   }
 
   func diagnostic(_ syntax: SyntaxError) -> Diagnostic {
-    var result = Diagnostic(message: syntax.message)
-    result.hint = syntax.hint
+    var result = Diagnostic(message: shortened(syntax.message))
+    result.hint = syntax.hint ?? Hint.text(for: syntax.message)
     result.isIncomplete = syntax.isIncomplete
+    result.expansions = syntax.expansions.map { Expansion(macro: $0.macro, location: sources.location($0.span)) }
     place(&result, syntax.span)
     return result
   }
 
+  private func shortened(_ message: String) -> String {
+    let scalars = message.unicodeScalars
+    guard let end = scalars.index(scalars.startIndex, offsetBy: Machine.longestMessage, limitedBy: scalars.endIndex), end != scalars.endIndex else { return message }
+    return String(scalars[..<end]) + "…"
+  }
+
   private func fill(_ result: inout Diagnostic, _ trace: StackTrace, _ span: SourceSpan) {
-    // The calls that evaluate one form after the other are of no interest to anybody.
-    result.trace = trace.entries.filter { !$0.name.hasPrefix("control/-run-") }.map {
-      TraceEntry(function: $0.name, location: sources.location($0.span), isPrelude: sources.text(at: $0.span.start)?.isPrelude ?? false)
+    var omittedAfter = trace.omittedAfter
+    for (i, entry) in trace.entries.enumerated() {
+      // The calls that evaluate one form after the other are of no interest to anybody.
+      guard !entry.name.hasPrefix("control/-run-") else {
+        if i < trace.omittedAfter { omittedAfter -= 1 }
+        continue
+      }
+      result.trace.append(
+        TraceEntry(function: entry.name, location: sources.location(entry.span), isPrelude: sources.text(at: entry.span.start)?.isPrelude ?? false, isTailCall: entry.isTailCall))
     }
     result.omitted = trace.omitted
-    result.omittedAfter = trace.omittedAfter
+    result.omittedAfter = omittedAfter
     if !span.isNone { return place(&result, span) }
     let users = trace.entries.first { sources.text(at: $0.span.start).map { !$0.isPrelude } ?? false }
-    if let entry = users ?? trace.entries.first { place(&result, entry.span) }
+    guard let entry = users ?? trace.entries.first else { return }
+    place(&result, entry.span)
+    noteExpansion(&result, entry.span)
+  }
+
+  /// A form whose head is a macro is no call: what failed there is code that the macro made.
+  private func noteExpansion(_ result: inout Diagnostic, _ span: SourceSpan) {
+    guard let form = sourceForm(span), form.isListCell, form.length > 0 else { return }
+    let head = heap.element(form, 0)
+    guard head.isKind(.symbol), head.length != 0, globals[globalIndex(head)].object(as: Macro.self) != nil else { return }
+    result.expansions.append(Expansion(macro: head.text, location: sources.location(span)))
   }
 
   /// The place of a call becomes that of the name it calls.
   private func narrow(_ result: inout Diagnostic, to name: String) {
-    guard let at = result.location, let line = result.excerpt?.unicodeScalars.dropFirst(at.column - 1), line.first == "(", String(line.dropFirst()).hasPrefix(name) else { return }
+    guard let at = result.location, let excerpt = result.excerpt else { return }
+    let line = excerpt.text.unicodeScalars.dropFirst(at.column - excerpt.column)
+    guard line.first == "(" || line.first == "[", String(line.dropFirst()).hasPrefix(name) else { return }
     let column = at.column + 1
     result.location = SourceLocation(file: at.file, line: at.line, column: column, endLine: at.line, endColumn: column + name.unicodeScalars.count)
+  }
+
+  /// The message for an undefined symbol, when a name that stands in the same form of the source, a parameter or a local variable, is at least as
+  /// near as all globals.
+  func nearerMessage(_ name: String, _ span: SourceSpan) -> String? {
+    guard let text = sources.text(at: span.start), !span.isNone, let form = topLevelForm(text, Int(span.start - text.base)) else { return nil }
+    var names: Set<String> = [], pending = [form]
+    while let v = pending.popLast(), names.count < 10_000 {
+      if v.isListCell { pending.append(contentsOf: ListElements(v)) }
+      if v.isDict { pending.append(contentsOf: heap.entries(of: v).map(\.value)) }
+      if v.isKind(.symbol) { names.insert(v.text) }
+    }
+    names.remove(name)
+    guard let local = Suggestion.nearest(name, among: Array(names)).first else { return nil }
+    func distance(_ other: String) -> Int { Suggestion.distance(Array(name.utf8), Array(other.utf8), most: 9) }
+    if let global = Suggestion.nearest(name, among: definedNames).first, distance(global) < distance(local) { return nil }
+    return "Undefined symbol: \(name), did you mean `\(local)`?"
+  }
+
+  /// Advice for a form of another language around a place, `(defn f …)`: its parts are undefined as well, and are evaluated first.
+  private func foreignForm(around span: SourceSpan) -> String? {
+    guard let text = sources.text(at: span.start), !span.isNone, let form = topLevelForm(text, Int(span.start - text.base)) else { return nil }
+    var current: Value? = form, found: String?
+    while let list = current, list.isListCell, list.length > 0 {
+      let head = heap.element(list, 0)
+      if head.isKind(.symbol), head.length == 0 || globals[globalIndex(head)] == .unbound, let advice = Hint.text(for: "Undefined symbol: \(head.text)") {
+        found = "`\(head.text)` is not known here: \(advice)"
+      }
+      current = ListElements(list).first { $0.listSpan.start <= span.start && span.end <= $0.listSpan.end && !$0.listSpan.isNone }
+    }
+    return found
+  }
+
+  /// The form of a text that an offset lies in.
+  private func topLevelForm(_ text: SourceText, _ offset: Int) -> Value? {
+    text.bytes.withUnsafeBufferPointer { bytes in
+      var reader = Reader(self, text, bytes)
+      while let form = try? reader.next() {
+        if Int(form.span.end - text.base) > offset { return form.value }
+      }
+      return nil
+    }
+  }
+
+  /// What stands at a place, read again.
+  private func sourceForm(_ span: SourceSpan) -> Value? {
+    guard !span.isNone, let text = sources.text(at: span.start) else { return nil }
+    return text.bytes.withUnsafeBufferPointer { bytes in
+      var reader = Reader(self, text, bytes, from: Int(span.start - text.base), to: min(bytes.count, Int(span.end - text.base)))
+      return (try? reader.next())?.value
+    }
   }
 
   private func place(_ result: inout Diagnostic, _ span: SourceSpan) {
     guard let location = sources.location(span), let text = sources.text(at: span.start) else { return }
     result.location = location
-    result.excerpt = text.line(location.line)
+    result.excerpt = Excerpt(line: text.line(location.line), around: location)
   }
 }

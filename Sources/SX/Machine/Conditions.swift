@@ -98,6 +98,7 @@ extension Machine {
     case let syntax as SyntaxError:
       let object = ErrorObject(message: syntax.message, hint: syntax.hint)
       object.span = syntax.span
+      object.expansions = syntax.expansions
       object.kind = "syntax"
       return Raise(condition: heap.allocate(object: object))
     case let host as HostError: return self.error(host.message)
@@ -125,12 +126,14 @@ extension Machine {
     return error("\(name): argument \(first ? position - 1 : position): Expected number, got \(shown(first ? a : b))")
   }
   func notAFunction(_ f: Value) -> Raise {
-    error("not a function: \(Printer.text(f, self).prefix(60))", hint: f.isString ? "a string stands in the place of a function; a keyword evaluates to a string" : nil)
+    let raise = error("not a function: \(Printer.text(f, self).prefix(60))")
+    raise.condition.object(as: ErrorObject.self)?.kind = "call of \(typeName(f))"
+    return raise
   }
   /// A type and, where it is short, the value.
   func shown(_ v: Value) -> String {
     let type = typeName(v)
-    guard Arithmetic.isNumber(v) || v.isString || v.isKind(.symbol) || v.isBool else { return type }
+    guard Arithmetic.isNumber(v) || v.isString && v.byteCount <= 40 || v.isKind(.symbol) || v.isKind(.keyword) || v.isBool || v.isCharacter else { return type }
     let text = Printer.text(v, self)
     return text.utf8.count > 40 ? type : "\(type) \(text)"
   }
@@ -214,8 +217,9 @@ final class ErrorObject: HeapObject {
   var undefinedName: String?
   /// Where the mistake stands, when that is not where the innermost frame is.
   var span = SourceSpan.none
-  /// The macro in whose expansion it happened.
-  var expansion: (name: String, span: SourceSpan)?
+  /// The macros in whose expansions it happened, innermost first.
+  var expansions: [(macro: String, span: SourceSpan)] = []
+  /// What sort of mistake it is, for hints.
   var kind = "error"
 
   init(message: String, irritants: [Value] = [], hint: String? = nil) {

@@ -203,11 +203,18 @@ final class Machine {
     let v = try globalValue(index)
     if v == .unbound {
       let name = globalNames[index].text
-      let object = ErrorObject(message: "Undefined symbol: \(name)" + (Suggestion.near(name, globalNames: definedNames).map { ", " + $0 } ?? ""))
+      let object = ErrorObject(message: undefinedMessage(name))
       object.undefinedName = name
       throw Raise(condition: heap.allocate(object: object))
     }
     return v
+  }
+
+  /// A word of another language has a hint of its own; else a near name is offered.
+  func undefinedMessage(_ name: String, alsoKnown: [String] = []) -> String {
+    let message = "Undefined symbol: \(name)"
+    if Hint.text(for: message) != nil { return message }
+    return message + (Suggestion.near(name, globalNames: definedNames + alsoKnown).map { ", " + $0 } ?? "")
   }
 
   /// Names that have a value, prelude definitions included.
@@ -241,7 +248,7 @@ final class Machine {
       compileRoots.append(expansion)
       return expansion
     } catch let raise as Raise {
-      if let object = raise.condition.object(as: ErrorObject.self), object.expansion == nil { object.expansion = (name, span) }
+      if let object = raise.condition.object(as: ErrorObject.self), object.expansions.isEmpty { object.expansions = [(name, span)] }
       throw raise
     }
   }

@@ -139,7 +139,7 @@ struct DefinitionScanner {
   }
 
   /// `(define name`, `(define (name`, `(defmacro name`, and whatever else begins with `(def`.
-  private func definition(_ start: Int) -> (UnsafeBufferPointer<UInt8>, isMacro: Bool)? {
+  func definition(_ start: Int) -> (UnsafeBufferPointer<UInt8>, isMacro: Bool)? {
     var at = start + 1
     let head = token(&at)
     guard head.count >= 3, head[0] == UInt8(ascii: "d"), head[1] == UInt8(ascii: "e"), head[2] == UInt8(ascii: "f") else { return nil }

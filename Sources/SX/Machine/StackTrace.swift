@@ -3,6 +3,8 @@ struct StackTrace {
   struct Entry {
     let name: String
     let span: SourceSpan
+    /// The frame below called another function, which has handed over by a tail call.
+    var isTailCall = false
   }
   var entries: [Entry] = []
   /// Calls left out in the middle, after `omittedAfter` entries.
@@ -28,9 +30,13 @@ extension Machine {
   }
 
   private func walk(_ fiber: Fiber, _ state: MachineState, _ trace: inout StackTrace, inner: Int, outer: Int) {
+    // The function of the entry that was added last.
+    var callee: Code?
     func add(_ base: Registers, _ pc: InstructionPointer) {
       guard base > fiber.stack, base[-1].isKind(.closure) else { return }
       let code = Code.of(closure: base[-1])
+      if let callee, let named = calledGlobal(before: pc, from: code), named !== callee { trace.entries[trace.entries.count - 1].isTailCall = true }
+      callee = code
       trace.entries.append(StackTrace.Entry(name: code.displayName, span: code.span(before: pc)))
     }
     add(state.base, state.pc)
@@ -40,11 +46,24 @@ extension Machine {
         if trace.omitted == 0 {
           trace.omitted = depth - inner - outer
           trace.omittedAfter = trace.entries.count
+          callee = nil
         }
         for j in stride(from: outer - 1, through: 0, by: -1) { add(fiber.frames[j].base, fiber.frames[j].pc) }
         return
       }
       add(fiber.frames[depth - 1 - i].base, fiber.frames[depth - 1 - i].pc)
+    }
+  }
+
+  /// The function that the call before `pc` names, as far as that can be told: it names a global, or itself.
+  private func calledGlobal(before pc: InstructionPointer, from caller: Code) -> Code? {
+    let call = pc - 1
+    switch call.pointee.op {
+    case .callSelf: return caller
+    case .callGlobal:
+      let function = globals[call.index]
+      return function.isKind(.closure) ? Code.of(closure: function) : nil
+    default: return nil
     }
   }
 }

@@ -57,6 +57,10 @@ extension NativeTable {
       return m.heap.string(m.diagnostic(Raise(condition: m.heap.allocate(object: error))).traceText)
     }
 
+    add("error-report", required("condition"), doc: "What the command shows for a condition that nobody handles: message, place, source line, calls and hint.", example: "(guard (e (true (error-report e))) (error \"no\")) → …") { m, args in
+      m.heap.string(m.diagnostic(Raise(condition: args[0])).rendered(color: false))
+    }
+
     // Parameters.
     add("make-parameter", required("value"), optional("converter"), doc: "A parameter: called without arguments it answers its value, which `parameterize` binds for a while and for the running fiber alone.", example: "((make-parameter 5)) → 5") { m, args in
       var v = args[0]

@@ -7,6 +7,8 @@ struct SyntaxError: Error {
   var isIncomplete = false
   /// The native stack ended before the nesting of the source did.
   var isTooDeep = false
+  /// The macros whose expansions have led here, innermost first.
+  var expansions: [(macro: String, span: SourceSpan)] = []
 }
 
 extension Heap {
@@ -71,6 +73,10 @@ struct Reader {
     limit = to ?? bytes.count
     position = from
     if from == 0, bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { position = 3 }
+    // `#!/usr/bin/env sx run` makes a program out of a file.
+    if from == 0, position + 1 < limit, bytes[position] == UInt8(ascii: "#"), bytes[position + 1] == UInt8(ascii: "!") {
+      while position < limit, bytes[position] != 0x0A { position += 1 }
+    }
   }
 
   private func span(_ start: Int, _ end: Int) -> SourceSpan {
@@ -145,7 +151,17 @@ struct Reader {
     }
   }
   private func unclosed(_ level: Level, _ close: Character) -> SyntaxError {
-    error("expected `\(close)`, found the end of the text at \(place(limit))", level.start, level.start + 1, hint: "`\(Character(Unicode.Scalar(bytes[level.start])))` was opened at \(place(level.start)) and is never closed", incomplete: true)
+    error("expected `\(close)`, found the end of the text at \(place(limit))", level.start, level.start + 1, hint: "`\(Character(Unicode.Scalar(bytes[level.start])))` was opened at \(place(level.start)) and is never closed" + (nextTopLevelForm(after: level.start).map { "; the form at \(place($0)) looks like the next one" } ?? ""), incomplete: true)
+  }
+
+  /// The first line after a place that begins with a bracket: where somebody who indents begins the next form.
+  func nextTopLevelForm(after place: Int) -> Int? {
+    var i = place + 1
+    while i < limit {
+      if bytes[i - 1] == 0x0A, bytes[i] == UInt8(ascii: "(") { return i }
+      i += 1
+    }
+    return nil
   }
 
   /// Hands a finished datum to the enclosing level; answers it when there is none.
@@ -230,7 +246,7 @@ struct Reader {
     for i in stride(from: level.first, to: items.count, by: 2) {
       let key = items[i].value
       guard key.isString || key.isKind(.keyword) else {
-        throw SyntaxError(message: "a dict key must be a keyword or a string", span: items[i].span)
+        throw SyntaxError(message: "a dict key must be a keyword or a string, got \(machine.shown(key))", span: items[i].span)
       }
       heap.set(d, machine.keyString(key), items[i + 1].value)
     }
@@ -350,6 +366,8 @@ struct Reader {
     default:
       position += 1
       try skipConstituents()
+      // What follows tells what was meant: `#(`, `#{`, `#"`.
+      if position == start + 1, bytes[position] > 0x20, bytes[position] < 0x7F { position += 1 }
       switch text(start, position) {
       case "#t", "#true": return .true
       case "#f", "#false": return .false
