@@ -1,4 +1,4 @@
-import SX
+@testable import SX
 import Testing
 
 @Suite struct EmbeddingTests {
@@ -115,7 +115,7 @@ import Testing
       Task.detached {
         let sx = Interpreter()
         continuation.resume(returning: sx.cancellation)
-        #expect(throws: Diagnostic.self) { try sx.evaluate("(let loop ((i 0)) (guard (e (true 1)) (loop (+ i 1))))") }
+        #expect(throws: Diagnostic.self) { try sx.evaluate("(let loop ((i 0)) (guard (e (true 1)) i) (loop (+ i 1)))") }
         #expect((try? sx.evaluate("(+ 1 1)").integer) == 2)
       }
     }
@@ -131,5 +131,47 @@ import Testing
     }
     // 0 + 1 + … + 999 = 499500, times 0…7.
     #expect(results.compactMap { $0 }.sorted() == (0..<8).map { 499_500 * $0 })
+  }
+}
+
+/// What a host may limit.
+@Suite struct LimitTests {
+  @Test(arguments: [
+    "(let loop ((l (list))) (loop (cons 1 l)))", "(let ((l (list))) (let loop () (append! l 1) (loop)))", "(let loop ((l (list 1))) (loop (append l l)))",
+    "(let loop ((s \"x\")) (loop (str s s)))", "(let ((d {})) (let loop ((i 0)) (dict-set! d (str i) i) (loop (+ i 1))))", "(let loop ((d {}) (i 0)) (loop (assoc d (str i) i) (+ i 1)))",
+    "(let loop ((v (list))) (loop (cons (make-vector 1000 0) v)))", "(let ((b (make-string-buffer))) (let loop () (string-buffer-append! b \"0123456789\") (loop)))",
+    "(define (deep n) (+ 1 (deep (cons n n)))) (deep (list))", "(make-vector 200000000 0)", "(range 500000000)", "(repeat \"abc\" 500000000)", "(make-bytevector 900000000 1)",
+    "(let loop ((k (list))) (loop (cons (fn () k) k)))", "(map (fn (i) (make-vector 100 i)) (range 1000000))",
+  ])
+  func endlessAllocationEndsWithAnErrorThatTheHostCatches(_ source: String) throws {
+    let sx = Interpreter()
+    sx.heapLimit = 16_000_000
+    let error = #expect(throws: Diagnostic.self) { try sx.evaluate(source) }
+    #expect(error?.message == "out of memory: the heap limit is reached" || error?.message.contains("stack overflow") == true, "\(error?.message ?? "")")
+    // Nothing of it is left behind.
+    #expect(try sx.evaluate("(len (map inc (range 1000)))").integer == 1000)
+  }
+
+  @Test func noScriptCatchesTheHeapLimit() {
+    let sx = Interpreter()
+    sx.heapLimit = 16_000_000
+    let error = #expect(throws: Diagnostic.self) {
+      try sx.evaluate("(guard (e (true \"caught\")) (dynamic-wind (fn () nil) (fn () (let loop ((l (list))) (loop (cons 1 l)))) (fn () (println \"after\"))))")
+    }
+    #expect(error?.message == "out of memory: the heap limit is reached")
+  }
+
+  @Test func withinTheLimitGarbageIsOfNoConcern() throws {
+    let sx = Interpreter()
+    sx.heapLimit = 16_000_000
+    #expect(try sx.evaluate("(let loop ((i 0)) (if (= i 20000) i (begin (range 100) (loop (+ i 1)))))").integer == 20_000)
+  }
+
+  @Test func endlessRecursionCanBeCaughtAndItsTraceIsShort() throws {
+    let sx = Interpreter()
+    sx.machine.stackLimit = 1 << 18
+    #expect(try sx.evaluate("(define (f n) (+ 1 (f n))) (guard (e ((error? e) \"caught\")) (f 1))").string == "caught")
+    let error = #expect(throws: Diagnostic.self) { try sx.evaluate("(f 1)") }
+    #expect(error?.rendered(color: false).split(separator: "\n").count ?? 100 < 12)
   }
 }

@@ -123,6 +123,17 @@ public final class Interpreter {
   /// Copies data into the interpreter.
   public func makeHandle(_ datum: Datum) -> Handle { Handle(self, machine.value(datum)) }
 
+  /// Bytes that the heap may hold; nil for no limit. Beyond it the running evaluation ends with an error that no script can catch: it reaches the
+  /// caller as a `Diagnostic`. The interpreter remains usable, and what the evaluation held is garbage. The limit is looked at where the collector runs,
+  /// so an evaluation may exceed it for a moment, at most by the size of one value.
+  public var heapLimit: Int? {
+    get { machine.heap.byteLimit == .max ? nil : machine.heap.byteLimit }
+    set { machine.heap.byteLimit = newValue ?? .max }
+  }
+
+  /// Bytes that the heap holds now, garbage included.
+  public var heapBytes: Int { machine.heap.bytesInUse }
+
   /// Collects at every safepoint, to find values that nothing keeps alive. Slow: for tests.
   public var stressesCollector: Bool {
     get { machine.heap.isStressed }
@@ -158,7 +169,10 @@ public final class Interpreter {
   }
 
   /// Reads and compiles a text without running it: what is wrong with it, in order of place. Macros are defined, because later forms need them.
-  public func check(_ source: [UInt8], file: String) -> [Diagnostic] { Checker(machine).check(source, file: file) }
+  public func check(_ source: [UInt8], file: String) -> [Diagnostic] {
+    var checker = Checker(machine)
+    return checker.check(source, file: file)
+  }
 
   // MARK: Reporting
 

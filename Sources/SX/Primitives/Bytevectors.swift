@@ -24,6 +24,7 @@ extension NativeTable {
     }
     add("make-bytevector", required("count", .integer), optional("byte", .integer), doc: "A bytevector of so many bytes, all 0 or all `byte`.", example: "(make-bytevector 2 7) → #u8(7 7)") { m, args in
       guard args.integer(0) >= 0, args.integer(0) <= 1 << 31 else { throw m.error("make-bytevector: \(args.integer(0)) bytes are out of range") }
+      if args.integer(0) > 1 << 20 { try m.checkLength("make-bytevector", args.integer(0)) }
       return m.heap.allocate(object: Bytevector(Array(repeating: try args.optional(1).map { try byte(m, $0, "make-bytevector") } ?? 0, count: args.integer(0))))
     }
     add("bytevector?", required("value"), doc: "Is it a bytevector?") { _, args in .bool(args[0].object(as: Bytevector.self) != nil) }

@@ -115,6 +115,7 @@ extension NativeTable {
         if width <= 0, !overflow { return m.heap.emptyList() }
         let n = overflow ? Int.max : (width - 1) / Int(clamping: step.magnitude) + 1
         guard n < 1 << 31 else { throw m.error("range: \(n) elements are too many") }
+        if n > 1 << 17 { try m.checkLength("range", n * 8) }
         return m.heap.list(count: n) { out in
           var v = from
           for i in 0..<n {
