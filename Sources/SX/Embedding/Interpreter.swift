@@ -43,14 +43,15 @@ public final class Interpreter {
   }
 
   /// Runs fibers until the one that `start` makes has ended.
-  private func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) throws -> Handle {
+  func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) throws -> Handle {
     var outcome: Result<Handle, Diagnostic>?
-    _ = start { outcome = $0 }
+    let fiber = start { outcome = $0 }
     while true {
       machine.runReady { outcome != nil }
       if let outcome { return try outcome.get() }
       guard host.waitForEvents(self) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
-      if machine.cancellation.take() { throw machine.diagnostic(machine.asRaise(LimitError.cancelled)) }
+      // It may wait when it is told to stop; then nobody else can be meant.
+      if machine.cancellation.take() { machine.cancellation.cancel(fiber) }
     }
   }
 
@@ -83,10 +84,14 @@ public final class Interpreter {
     }
   }
 
-  private func spawn(_ function: Value, _ arguments: [Value], _ completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
+  /// Starts a fiber; `onFailure` gets the condition that ended it, before the completion is told.
+  func spawn(
+    _ function: Value, _ arguments: [Value], onFailure: ((Value) -> Void)? = nil, _ completion: @escaping (Result<Handle, Diagnostic>) -> Void
+  ) -> FiberID {
     let fiber = machine.makeFiber(function, arguments)
     fiber.saved.pointee.bindings = .nil
     fiber.completion = { [unowned self] result in
+      if case .failure(let raise) = result { onFailure?(raise.condition) }
       completion(result.map { Handle(self, $0) }.mapError { self.machine.diagnostic($0) })
     }
     machine.ready.append(fiber)

@@ -219,7 +219,12 @@ extension Machine {
   /// Runs fibers until none is ready, or until `isDone`.
   func runReady(until isDone: () -> Bool = { false }) {
     var runs = 0
+    if cancellation.isRequested { stopParked(cancellation.takeFibers()) }
     while !isDone(), let fiber = ready.popFirst() {
+      if fiber.isCancelled {
+        finish(fiber, .failure(asRaise(LimitError.cancelled)))
+        continue
+      }
       runs += 1
       if runs % Machine.runsBetweenPolls == 0 { host.pollEvents(interpreter) }
       // A coroutine that waited goes on in place of the fiber that resumed it.
@@ -233,14 +238,27 @@ extension Machine {
         ready.append(last)
         host.pollEvents(interpreter)
       case .success(.finished(let v)): finish(last, .success(v))
-      case .failure(let error): finish(last, .failure(asRaise(error)))
+      case .failure(let error): finish(last, .failure(located(error)))
       }
     }
   }
 
-  private func finish(_ fiber: Fiber, _ result: Result<Value, Raise>) {
+  /// An error that ended the current fiber. A limit shows where it was reached, although no handler has seen it.
+  private func located(_ error: any Error) -> Raise {
+    let raise = asRaise(error)
+    if error is LimitError { raise.condition.object(as: ErrorObject.self)?.stackTrace = captureTrace() }
+    return raise
+  }
+
+  /// Tells whoever waits for a fiber. What cannot be caught ends a coroutine together with those that wait for it.
+  private func finish(_ last: Fiber, _ result: Result<Value, Raise>) {
+    var fiber = last
+    while let resumer = fiber.resumer {
+      fiber.status = .finished
+      fiber.resumer = nil
+      fiber = resumer
+    }
     fiber.status = .finished
-    fiber.resumer = nil
     let completion = fiber.completion
     fiber.completion = nil
     completion?(result)

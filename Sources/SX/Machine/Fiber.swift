@@ -41,6 +41,8 @@ final class Fiber: HeapObject {
   /// For a coroutine that runs: who resumed it.
   var resumer: Fiber?
   var isCoroutine = false
+  /// It ends instead of running on.
+  var isCancelled = false
   /// Number of arguments of the function in the bottom slot, until it is called.
   var startArguments: Int?
   /// Told once, when the fiber has ended.

@@ -141,7 +141,7 @@ extension Machine {
 
   /// The counter ran out, or somebody zeroed it. Answers whether the fiber has to give way. Collects, so nothing may hold values in Swift variables here.
   @inline(never) func atSafepoint() throws -> Bool {
-    if cancellation.take() { throw LimitError.cancelled }
+    if cancellation.isRequested { try obeyCancellation() }
     if heap.wantsCollection {
       safepoint.pointee = Machine.slice
       collect()

@@ -1,0 +1,84 @@
+import SX
+import Testing
+
+/// One fiber is told to end; the others go on.
+@Suite struct CancellationTests {
+  /// Keeps waiting fibers waiting, and stops instead of blocking.
+  private final class PatientHost: Host {
+    var performed: [FiberID] = []
+    let silent = SilentHost()
+    func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {}
+    func readFile(_ path: String) throws -> [UInt8] { try silent.readFile(path) }
+    func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool {
+      performed.append(operation.fiber)
+      return true
+    }
+    func waitForEvents(_ interpreter: Interpreter) -> Bool { false }
+    func environment(_ name: String) -> String? { nil }
+    var arguments: [String] { [] }
+    func nanoseconds() -> Int64 { 0 }
+    func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) { silent.randomBytes(buffer) }
+    var hostName: String { "" }
+    var processIdentifier: Int { 0 }
+    func exit(_ status: Int32) {}
+  }
+
+  @Test(arguments: [
+    "(let loop ((i 0)) (guard (e (true 1)) (loop (+ i 1))))",
+    "(coroutine-resume (make-coroutine (fn () (let loop () (loop)))))",
+    "(define (deep) (+ 1 (deep))) (let again () (guard (e (true (again))) (deep)))",
+  ])
+  func aRunningFiberEndsAndTheOthersGoOn(source: String) throws {
+    let sx = Interpreter()
+    var failure: Diagnostic?
+    let endless = sx.spawn(source: source, file: "endless.sx") { if case .failure(let diagnostic) = $0 { failure = diagnostic } }
+    // Runs beside it, in the other's time slices, and ends it half way.
+    sx.define("end-it") { () -> Int in
+      sx.cancellation.cancel(endless)
+      return 0
+    }
+    let sum = try sx.evaluate("(let loop ((i 0) (sum 0)) (when (= i 200000) (end-it)) (if (= i 400000) sum (loop (+ i 1) (+ sum 1))))")
+    #expect(sum.integer == 400_000)
+    sx.runReady()
+    #expect(failure?.message == "cancelled")
+    #expect(failure?.location?.file == "endless.sx")
+  }
+
+  @Test func aWaitingFiberEndsWithoutItsAnswer() throws {
+    let host = PatientHost(), sx = Interpreter(host: host)
+    var outcomes: [String] = []
+    let waiting = sx.spawn(source: "(perform {:op \"wait\" :args ()}) (define reached true)", file: "w") { result in
+      if case .failure(let diagnostic) = result { outcomes.append(diagnostic.message) }
+    }
+    sx.runReady()
+    #expect(host.performed == [waiting])
+    sx.cancellation.cancel(waiting)
+    sx.runReady()
+    #expect(outcomes == ["cancelled"])
+    // The answer comes too late and does nothing.
+    sx.resume(waiting, returning: 1)
+    sx.runReady()
+    #expect(outcomes.count == 1)
+    #expect((try? sx.evaluate("reached")) == nil)
+  }
+
+  @Test func aCoroutineThatWaitsEndsWithTheFiberThatResumedIt() throws {
+    let sx = Interpreter(host: PatientHost())
+    var messages: [String] = []
+    let fiber = sx.spawn(source: "(coroutine-resume (make-coroutine (fn () (perform {:op \"wait\" :args ()}))))", file: "c") { result in
+      if case .failure(let diagnostic) = result { messages.append(diagnostic.message) }
+    }
+    sx.runReady()
+    sx.cancellation.cancel(fiber)
+    sx.runReady()
+    #expect(messages == ["cancelled"])
+  }
+
+  @Test func anEndedFiberIsNotMissed() throws {
+    let sx = Interpreter()
+    let fiber = sx.spawn(source: "1", file: "one") { _ in }
+    sx.runReady()
+    sx.cancellation.cancel(fiber)
+    #expect(try sx.evaluate("(+ 1 2)").integer == 3)
+  }
+}
