@@ -36,6 +36,7 @@ extension NativeTable {
     installDocumentation()
     begin("output")
     installOutput()
+    installPrettyPrinting()
     begin("json")
     installJSON()
     begin("markup")

@@ -137,6 +137,9 @@ struct Printer {
 
   private mutating func put(_ s: String) { out.append(contentsOf: s.utf8) }
 
+  /// A key of a dict, alone.
+  mutating func printKey(_ k: Value) { key(k) }
+
   private mutating func key(_ k: Value) {
     let utf8 = k.utf8
     if let first = utf8.first, Reader.startsIdentifier(first), utf8.allSatisfy(Reader.continuesIdentifier) {
