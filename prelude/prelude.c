@@ -106,6 +106,9 @@ static const unsigned char otel_trace_sx[] = {
 static const unsigned char otel_waterfall_sx[] = {
 #embed "otel/waterfall.sx"
 };
+static const unsigned char repl_sx[] = {
+#embed "repl.sx"
+};
 static const unsigned char router_sx[] = {
 #embed "router.sx"
 };
@@ -173,6 +176,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/stream.sx", otel_stream_sx),
   FILE_ENTRY("otel/trace.sx", otel_trace_sx),
   FILE_ENTRY("otel/waterfall.sx", otel_waterfall_sx),
+  FILE_ENTRY("repl.sx", repl_sx),
   FILE_ENTRY("router.sx", router_sx),
   FILE_ENTRY("shop.sx", shop_sx),
   FILE_ENTRY("signals.sx", signals_sx),

@@ -23,6 +23,14 @@ public final class Cancellation: Sendable {
   /// when the fiber has ended.
   public func cancel(_ fiber: FiberID) { note { $0.fibers.insert(fiber.number) } }
 
+  /// Forgets requests that nobody has obeyed yet.
+  public func withdraw() {
+    requests.withLock {
+      $0 = Requests()
+      isPending.store(false, ordering: .relaxed)
+    }
+  }
+
   private func note(_ change: (inout Requests) -> Void) {
     requests.withLock {
       change(&$0)

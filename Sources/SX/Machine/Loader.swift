@@ -4,10 +4,15 @@ final class Loader: HeapObject {
   private var position = 0
   /// The rest of a `begin` at top level, whose parts are forms of their own.
   private var queue: [(value: Value, span: SourceSpan)] = []
+  /// The name that the last form defines; nil when it is no definition.
+  private(set) var definedName = Value.nil
 
   init(_ text: SourceText) { self.text = text }
   override var typeName: String { "loader" }
-  override func trace(_ marker: inout Marker) { for form in queue { marker.mark(form.value) } }
+  override func trace(_ marker: inout Marker) {
+    marker.mark(definedName)
+    for form in queue { marker.mark(form.value) }
+  }
 
   /// The next form as a function without parameters, or nil at the end.
   func next(_ machine: Machine) throws -> Value? {
@@ -21,7 +26,20 @@ final class Loader: HeapObject {
       queue = machine.parts(form.value, form.span).reversed()
     }
     let form = queue.removeLast()
+    definedName = Loader.definedName(form.value)
     return try machine.compileTopLevel(form.value, form.span)
+  }
+
+  /// Forms that define something are recognised by how their heads begin, also those that a macro will expand.
+  private static func definedName(_ form: Value) -> Value {
+    guard form.isPair, form.length > 1, form.head.isKind(.symbol) else { return .nil }
+    let head = form.head.text
+    guard head.hasPrefix("def"), !head.hasPrefix("default") else { return .nil }
+    var elements = ListIterator(form)
+    _ = elements.next()
+    guard let second = elements.next() else { return .nil }
+    if second.isPair, second.head.isKind(.symbol) { return second.head }
+    return second.isKind(.symbol) ? second : .nil
   }
 }
 

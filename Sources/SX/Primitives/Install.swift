@@ -47,5 +47,7 @@ extension NativeTable {
     installSystem()
     begin("rings")
     installRings()
+    begin("sessions")
+    installSessions()
   }
 }

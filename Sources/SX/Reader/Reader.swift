@@ -64,6 +64,8 @@ struct Reader {
   private let limit: Int
   private var levels: [Level] = []
   private var items: [Item] = []
+  /// The text ended inside a comment.
+  private(set) var endsInComment = false
 
   /// Reads `text` from byte `from` up to `to`. `bytes` must be the text's own, and valid UTF-8.
   init(_ machine: Machine, _ text: SourceText, _ bytes: UnsafeBufferPointer<UInt8>, from: Int = 0, to: Int? = nil) {
@@ -77,6 +79,21 @@ struct Reader {
     if from == 0, position + 1 < limit, bytes[position] == UInt8(ascii: "#"), bytes[position + 1] == UInt8(ascii: "!") {
       while position < limit, bytes[position] != 0x0A { position += 1 }
     }
+  }
+
+  /// What was open when the text ended, outermost first, with the data that each bracket holds so far. `isQuoted`: behind a `'` or `` ` ``.
+  var unfinished: [(start: Int, isQuoted: Bool, items: [(value: Value, span: SourceSpan)])] {
+    var result: [(start: Int, isQuoted: Bool, items: [(value: Value, span: SourceSpan)])] = [], isQuoted = false
+    for (i, level) in levels.enumerated() {
+      switch level.opening {
+      case .list, .vector, .bytevector, .dict:
+        let end = i + 1 < levels.count ? levels[i + 1].first : items.count
+        result.append((level.start, isQuoted, items[level.first..<end].map { ($0.value, $0.span) }))
+        isQuoted = false
+      case .prefix, .discard: isQuoted = true
+      }
+    }
+    return result
   }
 
   private func span(_ start: Int, _ end: Int) -> SourceSpan {
@@ -264,6 +281,7 @@ struct Reader {
       case 0x20, 0x09, 0x0A, 0x0D: position += 1
       case UInt8(ascii: ";"):
         while position < limit, bytes[position] != 0x0A { position += 1 }
+        endsInComment = position == limit
       default: return
       }
     }

@@ -12,8 +12,9 @@ struct Collection {
       self.init("(", ")", count: v.listCount, .list(ListIterator(v)))
     } else if v.isDict {
       self.init("{", "}", count: v.length, isDict: true, .dict(v, machine.heap, nil, 0))
-    } else if let vector = v.object(as: Vector.self) {
-      self.init("#(", ")", count: vector.values.count, .values(vector.values, 0))
+    } else if v.isKind(.object), let form = v.object.printedForm {
+      let blank = form.parts.isEmpty || form.open.hasSuffix("(") ? "" : " "
+      self.init(form.open + blank, form.close, count: form.parts.count, .values(form.parts, 0))
     } else {
       return nil
     }

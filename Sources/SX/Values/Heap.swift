@@ -39,6 +39,8 @@ final class Heap {
   /// Words handed to free lists since the last collection, and how many may be before the next: as much as was alive then.
   private var suppliedWords = 0
   private var supplyLimit = 64 * Heap.blockWords
+  /// Words handed out, and bytes outside the slabs given back, in all collections so far.
+  private var suppliedEarlier = 0, externalReleased = 0
   private(set) var externalBytes = 0
   private var externalThreshold = 64 << 20
   private(set) var collections = 0
@@ -51,6 +53,8 @@ final class Heap {
   var byteLimit = Int.max
   var bytesInUse: Int { blockCount * Heap.blockWords * 8 + externalBytes }
   var isExhausted: Bool { bytesInUse > byteLimit }
+  /// Bytes allocated in all, to the precision of the batches in which cells are handed out.
+  var allocatedBytes: Int { (suppliedEarlier + suppliedWords) * 8 + externalReleased + externalBytes }
 
   private var symbols: InternTable
   private var keywords: InternTable
@@ -220,9 +224,11 @@ final class Heap {
     markRoots(&marker)
     marker.drain()
     for words in 0...Heap.largestClass { pending[words] = blocks[words] }
+    externalReleased += externalBytes - marker.externalBytes
     externalBytes = marker.externalBytes
     externalThreshold = max(64 << 20, externalBytes * 2)
     // Counting what is handed out, and not blocks, keeps the heap at about twice what is alive, however many collections there are.
+    suppliedEarlier += suppliedWords
     suppliedWords = 0
     let liveWords = marker.liveWords
     supplyLimit = max(64 * Heap.blockWords, liveWords)

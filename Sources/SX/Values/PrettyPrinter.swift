@@ -226,9 +226,10 @@ struct PrettyPrinter {
     if v.isFix || v.isFlo { return Piece(text: Printer.text(v, machine), tint: .number) }
     if v.isNil || v.isBool { return Piece(text: Printer.text(v, machine), tint: .constant) }
     if v.isCharacter { return Piece(text: Printer.text(v, machine), tint: .string) }
+    guard v.isCell else { return Piece(text: Printer.text(v, machine), tint: .opaque) }
     switch v.kind {
     case .string: return Piece(text: string(v), tint: .string)
-    case .int, .double: return Piece(text: Printer.text(v, machine), tint: .number)
+    case .int, .double, .rational: return Piece(text: Printer.text(v, machine), tint: .number)
     case .symbol: return Piece(text: v.text, tint: .plain)
     case .keyword: return Piece(text: Printer.text(v, machine), tint: .key)
     default: return Piece(text: Printer.text(v, machine), tint: .opaque)
