@@ -15,6 +15,8 @@ final class BufferedOutput {
   private let descriptor: Int32?
   private lazy var isTerminal = descriptor.map { isatty($0) == 1 } ?? false
   private var pending: [UInt8] = []
+  /// What was written last ended a line, or nothing was written yet.
+  private(set) var isAtLineStart = true
 
   /// - Parameter descriptor: where it goes; nil keeps everything in memory for `take`.
   init(descriptor: Int32?) {
@@ -23,6 +25,7 @@ final class BufferedOutput {
 
   func write(_ bytes: UnsafeRawBufferPointer) {
     pending.append(contentsOf: bytes)
+    if let last = bytes.last { isAtLineStart = last == UInt8(ascii: "\n") }
     guard descriptor != nil else { return }
     if pending.count >= Self.capacity || (isTerminal && bytes.contains(UInt8(ascii: "\n"))) { flush() }
   }

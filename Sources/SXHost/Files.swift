@@ -27,6 +27,13 @@ public enum Files {
     try contents(ofDescriptor: STDIN_FILENO, named: "standard input")
   }
 
+  /// The working directory of the process; nil when it was removed.
+  public static var workingDirectory: String? {
+    guard let path = getcwd(nil, 0) else { return nil }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
   private static func contents(ofDescriptor descriptor: Int32, named name: String) throws -> [UInt8] {
     var status = stat()
     let size = fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0

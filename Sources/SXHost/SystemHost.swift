@@ -89,6 +89,9 @@ public final class SystemHost: Host {
   /// Hands what is buffered to the system.
   public func flush() { output.flush() }
 
+  /// Whether standard output stands at the beginning of a line, as far as it went through here.
+  public var isAtLineStart: Bool { output.isAtLineStart }
+
   /// With `Output.captured`: what was written since the last call.
   public func takeOutput() -> String { String(decoding: output.take(), as: UTF8.self) }
 

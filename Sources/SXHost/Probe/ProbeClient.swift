@@ -1,3 +1,5 @@
+public import SX
+
 /// The asking end of the probe: evaluates source inside a running server.
 public struct ProbeClient: Sendable {
   /// What the server made of the source.
@@ -38,7 +40,45 @@ public struct ProbeClient: Sendable {
     case .value: return .value(answer.text)
     case .failure: return .failure(answer.text)
     case .refusal: throw ProbeFailure("refused: \(answer.text)")
-    case .evaluate: throw ProbeFailure("the server sent a frame that only clients send")
+    default: throw ProbeFailure("the server sent a frame that does not fit: \(answer.kind)")
     }
   }
+
+  /// Holds one turn of a session inside the server and waits for its end.
+  ///
+  /// - Parameter show: gets what is to be shown, as soon as it arrives.
+  /// - Returns: a rendered diagnostic when the turn ended with an error.
+  /// - Throws: `ProbeFailure` when the connection breaks or the server refuses the turn.
+  public func converse(_ turn: Session.Turn, show: (String) -> Void) throws(ProbeFailure) -> String? {
+    let request = ProbeFrame(.converse, ProbeTurn.encode(turn))
+    guard request.payload.count <= ProbeFrame.sourceLimit else {
+      throw ProbeFailure("the source is longer than \(ProbeFrame.sourceLimit) bytes")
+    }
+    try socket.write(request.encoded)
+    while let answer = try ProbeFrame.read(from: socket, limit: ProbeFrame.answerLimit) {
+      switch answer.kind {
+      case .shown: show(answer.text)
+      case .value: return nil
+      case .failure: return answer.text
+      case .refusal: throw ProbeFailure("refused: \(answer.text)")
+      default: throw ProbeFailure("the server sent a frame that does not fit: \(answer.kind)")
+      }
+    }
+    throw ProbeFailure("the server closed the connection without an answer")
+  }
+
+  /// Names that begin like `prefix` in the server's interpreter; with `,` the commands of a session.
+  ///
+  /// - Throws: `ProbeFailure` when the connection breaks or the server refuses.
+  public func completions(of prefix: String) throws(ProbeFailure) -> [String] {
+    try socket.write(ProbeFrame(.complete, prefix).encoded)
+    guard let answer = try ProbeFrame.read(from: socket, limit: ProbeFrame.answerLimit), answer.kind == .value else {
+      throw ProbeFailure("the server did not answer")
+    }
+    return answer.text.split(separator: "\n").map(String.init)
+  }
+
+  /// Ends the evaluation that this client waits for. May be called on another thread than the one that waits; does nothing when the
+  /// server is gone, because the one that waits hears about that.
+  public func interrupt() { try? socket.write(ProbeFrame(.interrupt, "").encoded) }
 }

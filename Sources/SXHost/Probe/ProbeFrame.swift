@@ -12,15 +12,24 @@
 ///     offset 4  1 byte   kind
 ///     offset 5  payload, UTF-8
 ///
-/// The client sends `evaluate` frames with source text, one at a time, and gets one frame for each: `value` with what the
-/// printer wrote, `failure` with a rendered diagnostic, or `refusal` when the frame itself was not acceptable, after which the
-/// server closes the connection.
+/// The client sends one request at a time:
+///
+/// - `evaluate` with source text gets one answer: `value` with what the printer wrote, or `failure` with a rendered diagnostic.
+/// - `converse` with a turn of a session gets `shown` for every text that is to be shown, then `value` without payload or `failure`.
+/// - `complete` with the beginning of a name gets `value` with all names that begin like it, one a line; `,` asks for the commands.
+///
+/// While it waits for an answer it may send `interrupt`, which ends the evaluation with a `failure`. A frame that is not acceptable is
+/// answered by `refusal`, after which the server closes the connection.
 struct ProbeFrame: Sendable, Equatable {
   enum Kind: UInt8, Sendable {
     case evaluate = 1
     case value = 2
     case failure = 3
     case refusal = 4
+    case converse = 5
+    case shown = 6
+    case complete = 7
+    case interrupt = 8
   }
 
   /// Longest source text, in bytes.

@@ -11,7 +11,7 @@ import Synchronization
 #endif
 
 /// The listening end of the probe: a Unix-domain socket of mode 0600 whose connections evaluate source in fresh fibers of the
-/// running interpreter. `ProbeFrame` is the protocol.
+/// running interpreter. `ProbeFrame` is the protocol, `ProbeRequest` what happens to a request.
 ///
 /// Every connection has a small thread of its own and blocks there, so a client that is slow, silent or talks nonsense costs
 /// the interpreter nothing.
@@ -131,30 +131,22 @@ final class ProbeServer: Sendable {
   private func serve(_ client: UnixSocket) {
     do throws(ProbeFailure) {
       while let frame = try ProbeFrame.read(from: client, limit: ProbeFrame.sourceLimit) {
-        guard frame.kind == .evaluate else { throw ProbeFailure("unexpected kind of frame: \(frame.kind.rawValue)") }
-        guard let source = String(validating: frame.payload, as: UTF8.self) else { throw ProbeFailure("the source is not UTF-8") }
-        guard let answer = evaluate(source, for: client) else { return }
-        try client.write(answer.encoded)
+        guard let text = String(validating: frame.payload, as: UTF8.self) else { throw ProbeFailure("the source is not UTF-8") }
+        let request = ProbeRequest(mailbox, client)
+        switch frame.kind {
+        case .evaluate: request.evaluate(text)
+        case .converse:
+          guard let turn = ProbeTurn.decode(text) else { throw ProbeFailure("not a turn of a session") }
+          request.converse(turn)
+        case .complete: request.complete(text)
+        // It came too late: what it was to end has ended.
+        case .interrupt: continue
+        case .value, .failure, .refusal, .shown: throw ProbeFailure("unexpected kind of frame: \(frame.kind.rawValue)")
+        }
+        guard try request.passOnAnswers() else { return }
       }
     } catch {
       try? client.write(ProbeFrame(.refusal, error.description).encoded)
-    }
-  }
-
-  /// - Returns: nil when the client has left meanwhile.
-  private func evaluate(_ source: String, for client: UnixSocket) -> ProbeFrame? {
-    let answer = Handover<ProbeFrame>()
-    mailbox.post { interpreter in
-      _ = interpreter.spawn(source: source, file: "<probe>") { result in
-        switch result {
-        case .success(let value): answer.give(ProbeFrame(.value, value.description))
-        case .failure(let diagnostic): answer.give(ProbeFrame(.failure, diagnostic.rendered(color: false)))
-        }
-      }
-    }
-    while true {
-      if let frame = answer.take(within: 500) { return frame }
-      if client.isAbandoned { return nil }
     }
   }
 }

@@ -109,6 +109,21 @@ final class UnixSocket: Sendable {
     }
   }
 
+  /// What can be read next, without reading it or waiting for it.
+  enum Next {
+    /// The header of a frame of this kind.
+    case frame(UInt8)
+    /// The other side sends nothing any more.
+    case end
+    case none
+  }
+
+  var nextKind: Next {
+    var header = [UInt8](repeating: 0, count: ProbeFrame.headerLength)
+    let count = header.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) }
+    return count == header.count ? .frame(header[4]) : count == 0 ? .end : .none
+  }
+
   /// Whether the other side has closed its end.
   var isAbandoned: Bool {
     var state = pollfd(fd: descriptor, events: 0, revents: 0)
