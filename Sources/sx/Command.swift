@@ -6,9 +6,12 @@ import ArgumentParser
 /// conformances of the whole program, a sixth of the time in which `sx eval 1` starts and ends.
 @main
 struct Command: ParsableCommand {
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "sx",
     abstract: "SX: a small Lisp with a traced web server.",
-    version: "0.1.0",
-    subcommands: [Eval.self, Run.self, Test.self, Repl.self, Check.self, Doc.self, Serve.self, Server.self])
+    version: version,
+    subcommands: [Eval.self, Run.self, Test.self, Repl.self, Check.self, Doc.self, Serve.self, Server.self],
+    defaultSubcommand: Repl.self)
 }

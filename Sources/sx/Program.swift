@@ -40,6 +40,7 @@ enum Program {
     switch error {
     case let diagnostic as Diagnostic: diagnostic.rendered(color: colorsErrors)
     case let failure as HostError: "sx: \(failure.message)"
+    case let rendered as RenderedDiagnostic: rendered.text
     default: "sx: \(error)"
     }
   }
