@@ -178,10 +178,15 @@ public final class SystemHost: Host {
   /// Between two time slices of fibers that never wait: timers fire and requests are taken in.
   public func pollEvents(_ interpreter: Interpreter) { _ = runArrived(interpreter) }
 
-  /// Runs what has arrived and the fibers that it woke, without blocking.
-  public func runPosted(_ interpreter: Interpreter) {
-    while runArrived(interpreter).ran { interpreter.runReady() }
-    flush()
+  /// Runs what has arrived and the fibers that are ready, without blocking, for as long as the condition holds.
+  ///
+  /// - Returns: whether fibers are still ready.
+  public func runPosted(_ interpreter: Interpreter, while condition: () -> Bool) -> Bool {
+    defer { flush() }
+    while true {
+      let isBusy = interpreter.runReady(while: condition)
+      guard condition(), runArrived(interpreter).ran else { return isBusy }
+    }
   }
 
   private func runArrived(_ interpreter: Interpreter) -> (ran: Bool, mayReceive: Bool) {

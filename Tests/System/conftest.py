@@ -1,6 +1,7 @@
 import pytest
 
 from sx_process import Command, Server
+from terminal import Terminal
 
 
 @pytest.fixture
@@ -24,3 +25,17 @@ def serve(tmp_path):
     for server, status in zip(servers, statuses):
         if status is not None and (status < 0 or status >= 128):
             pytest.fail(f"the server crashed with status {status}: {server.err}")
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """Starts commands at a terminal of their own, `sx repl` by default, and ends them with the test."""
+    sessions = []
+
+    def start(*arguments, **options):
+        sessions.append(Terminal(tmp_path, *(arguments or ("repl",)), **options))
+        return sessions[-1]
+
+    yield start
+    for session in sessions:
+        session.close()

@@ -1,4 +1,4 @@
-"""The command at a terminal and in scripts: eval, run, check, test, repl."""
+"""The command in scripts: eval, run, check, test."""
 
 import re
 import signal
@@ -178,13 +178,9 @@ def test_an_uncaught_raise_shows_the_value(sx):
     assert "{:code 7}" in outcome.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["eval"], ["eval", "1", "2"], ["eval", "--bogus", "1"], ["bogus"], ["run"], ["check"], ["test", "--bogus"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["eval"], ["eval", "1", "2"], ["eval", "--bogus", "1"], ["bogus"], ["run"], ["check"], ["test", "--bogus"]], ids=" ".join)
 def test_wrong_usage_ends_with_64(sx, arguments):
     outcome = sx(*arguments)
-    if not arguments and outcome.status == 0:
-        # A bare `sx` may explain itself.
-        assert "eval" in outcome.out
-        return
     assert outcome.status == 64
     assert outcome.out == ""
     assert "usage" in outcome.err.lower()
@@ -649,165 +645,3 @@ def test_a_folder_means_the_suites_in_it(sx):
     sx.write("suites/deep/b.sx", '(defsuite "b" (deftest "two" (assert true)))')
     outcome = sx("test", "suites")
     assert (outcome.status, last_line(outcome.out)) == (0, "2 passed, 0 failed")
-
-
-# ── repl ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_repl_reads_forms_from_standard_input(sx):
-    outcome = sx("repl", stdin="(define x 40)\n(+ x\n   2)\n*1\n(* *1 2) :last\n")
-    assert outcome.status == 0, outcome.err
-    assert outcome.out.splitlines()[1:3] == ["42", "42"]
-    assert outcome.out.splitlines()[-1] == '"last"'
-
-
-def test_an_error_does_not_end_a_session_on_standard_input(sx):
-    outcome = sx("repl", stdin="(+ 1 nowhere)\n(+ 1 2)\n)\n(+ 3 4)\n")
-    assert "nowhere" in outcome.err
-    assert outcome.out.splitlines() == ["3", "7"]
-    assert outcome.status in (0, 1)
-
-
-def test_an_open_form_at_the_end_of_the_input_is_an_error(sx):
-    outcome = sx("repl", stdin="(+ 1 2)\n(+ 3")
-    assert outcome.out == "3\n"
-    assert "^" in outcome.err
-
-
-class Terminal:
-    """A session of the REPL at a terminal."""
-
-    PROMPT = r"sx> "
-
-    def __init__(self, folder):
-        self.child = pexpect.spawn(
-            binary(),
-            ["repl"],
-            cwd=str(folder),
-            env=environment(folder, TERM="dumb", XDG_STATE_HOME=str(folder / "state")),
-            encoding="utf-8",
-            timeout=PATIENCE,
-            dimensions=(24, 200),
-        )
-        self.child.expect(self.PROMPT)
-
-    def type(self, text: str):
-        self.child.sendline(text)
-
-    def answer(self, text: str) -> str:
-        """Types a line and gives what appears before the next prompt, without the echo."""
-        self.type(text)
-        self.child.expect_exact(text)
-        self.child.expect(self.PROMPT)
-        return self.child.before.strip()
-
-    def end(self) -> int:
-        """Types Ctrl-D and gives the exit status."""
-        self.child.sendeof()
-        self.child.expect(pexpect.EOF)
-        self.child.close()
-        return self.child.exitstatus
-
-
-@pytest.fixture
-def terminal(tmp_path):
-    sessions = []
-
-    def start():
-        sessions.append(Terminal(tmp_path))
-        return sessions[-1]
-
-    yield start
-    for session in sessions:
-        session.child.close(force=True)
-
-
-def test_the_terminal_shows_a_value(terminal):
-    assert terminal().answer("(+ 1 2)") == "3"
-
-
-def test_a_form_may_go_over_several_lines(terminal):
-    session = terminal()
-    session.type("(define (double x)")
-    session.child.expect(r"\.\.\. ")
-    session.type("  (* 2 x))")
-    session.child.expect(session.PROMPT)
-    assert session.answer("(double 21)") == "42"
-
-
-def test_the_last_value_has_a_name(terminal):
-    session = terminal()
-    session.answer("(list 1 2)")
-    assert session.answer("*1") == "(1 2)"
-    session.answer("(+ 20 1)")
-    assert session.answer("(* *1 2)") == "42"
-
-
-def test_an_error_does_not_end_the_session(terminal):
-    session = terminal()
-    assert "nowhere" in session.answer("(+ 1 nowhere)")
-    assert "error" in session.answer(")").lower()
-    assert session.answer("(+ 1 2)") == "3"
-
-
-def test_the_last_value_survives_an_error(terminal):
-    session = terminal()
-    session.answer("(+ 40 2)")
-    session.answer("(error \"oops\")")
-    assert session.answer("*1") == "42"
-
-
-def test_control_d_leaves(terminal):
-    session = terminal()
-    session.answer("1")
-    assert session.end() == 0
-
-
-def test_control_c_drops_what_was_typed(terminal):
-    session = terminal()
-    session.type("(+ 1")
-    session.child.expect(r"\.\.\. ")
-    session.child.sendintr()
-    session.child.expect(session.PROMPT)
-    assert session.answer("(+ 1 2)") == "3"
-
-
-def test_control_c_stops_an_evaluation(terminal):
-    session = terminal()
-    session.type("(let loop () (loop))")
-    session.child.expect_exact("(loop))")
-    time.sleep(0.5)
-    session.child.sendintr()
-    session.child.expect(session.PROMPT)
-    assert session.answer("(+ 1 2)") == "3"
-
-
-def test_control_c_stops_a_wait(terminal):
-    session = terminal()
-    session.type("(sleep 600000)")
-    session.child.expect_exact("(sleep 600000)")
-    time.sleep(0.5)
-    session.child.sendintr()
-    session.child.expect(session.PROMPT)
-    assert session.answer("(+ 1 2)") == "3"
-
-
-def test_tab_completes_a_global_name(terminal):
-    session = terminal()
-    session.child.send("(string-buffer->str\t")
-    session.child.expect_exact("string-buffer->string")
-    session.type(' (make-string-buffer))')
-    session.child.expect_exact('""')
-    session.child.expect(session.PROMPT)
-
-
-def test_the_history_is_kept_for_the_next_session(terminal):
-    first = terminal()
-    first.answer("(+ 40 2)")
-    assert first.end() == 0
-    second = terminal()
-    # Arrow up, then return.
-    second.child.send("\x1b[A")
-    second.child.expect_exact("(+ 40 2)")
-    second.child.send("\r")
-    second.child.expect_exact("42")

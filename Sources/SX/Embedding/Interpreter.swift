@@ -111,6 +111,14 @@ public final class Interpreter {
   /// Runs fibers until none is ready. Answers at once when all of them wait.
   public func runReady() { machine.runReady() }
 
+  /// Runs fibers until none is ready or the condition, which is asked between their time slices, no longer holds.
+  ///
+  /// - Returns: whether fibers are still ready.
+  public func runReady(while condition: () -> Bool) -> Bool {
+    machine.runReady { !condition() }
+    return !machine.ready.isEmpty
+  }
+
   /// Stops what runs, from any thread.
   public var cancellation: Cancellation { machine.cancellation }
 

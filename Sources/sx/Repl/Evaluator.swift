@@ -14,8 +14,10 @@ protocol Evaluator: AnyObject {
   var commandNames: [String] { get }
   /// Stops the evaluation that runs; called on any thread.
   var stop: @Sendable () -> Void { get }
-  /// Called now and then while nothing is typed.
-  func goOn()
+  /// Called now and then while nothing is typed: work in the background goes on for as long as the condition holds.
+  ///
+  /// - Returns: whether there is more of it at once.
+  func goOn(while condition: () -> Bool) -> Bool
 }
 
 /// A session in an interpreter of this process.
@@ -68,7 +70,7 @@ final class LocalEvaluator: Evaluator {
 
   func completions(of prefix: String) -> [String] { session.completions(of: prefix) }
 
-  func goOn() { host.runPosted(interpreter) }
+  func goOn(while condition: () -> Bool) -> Bool { host.runPosted(interpreter, while: condition) }
 }
 
 /// A session inside the running server that has a probe socket.
@@ -106,7 +108,7 @@ final class RemoteEvaluator: Evaluator {
     (try? ProbeClient(path: path).completions(of: prefix)) ?? []
   }
 
-  func goOn() {}
+  func goOn(while condition: () -> Bool) -> Bool { false }
 }
 
 /// An error that happened in another process, as text.

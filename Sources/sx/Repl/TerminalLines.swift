@@ -43,8 +43,8 @@ final class TerminalLines: LineSource {
     Self.current = self
     rl_catch_signals = 0
     Self.keep("sx") { rl_readline_name = $0 }
-    rl_variable_bind("blink-matching-paren", "on")
-    rl_variable_bind("enable-bracketed-paste", "on")
+    // A terminal that cannot move its cursor would get the whole line again for every bracket.
+    if getenv("TERM").map({ strcmp($0, "dumb") != 0 }) ?? false { rl_variable_bind("blink-matching-paren", "on") }
     Self.keep(Completion.wordBreaks) { rl_completer_word_break_characters = $0 }
     Self.keep("\"") { rl_completer_quote_characters = $0 }
     rl_attempted_completion_function = { word, start, _ in TerminalLines.current?.complete(word, from: start) }
@@ -73,6 +73,7 @@ final class TerminalLines: LineSource {
       TerminalLines.current?.typed = line.map { .text(String(cString: $0)) } ?? .end
       free(line)
     }
+    var isBusy = false
     while true {
       if interruption.wasRequested {
         interruption.forget()
@@ -84,16 +85,24 @@ final class TerminalLines: LineSource {
         rl_callback_handler_remove()
         return .interrupted
       }
-      if Self.hasInput(within: Self.pulse) {
+      if Self.hasInput(within: isBusy ? 0 : Self.pulse) {
         rl_callback_read_char()
         guard let line = typed else { continue }
-        if case .end = line { host.write("\n", to: .standardOutput) }
+        if case .end = line { endLine() }
         return line
       } else {
-        // Ctrl-C also stops what goes on in the background.
-        interruption.whileEvaluating { evaluator.goOn() }
+        // Ctrl-C also stops what in the background never gives way.
+        isBusy = interruption.whileEvaluating { evaluator.goOn { !interruption.wasRequested && !Self.hasInput(within: 0) } }
       }
     }
+  }
+
+  /// Ends the line of the prompt after Ctrl-D, which the library does itself on terminals that announce pasted text. It also keeps in mind that
+  /// it met the end, and would end every further line twice.
+  private func endLine() {
+    let isEnded = rl_eof_found != 0 && rl_variable_value("enable-bracketed-paste").map { strcmp($0, "on") == 0 } ?? false
+    if !isEnded { host.write("\n", to: .standardOutput) }
+    rl_eof_found = 0
   }
 
   private static func hasInput(within milliseconds: Int32) -> Bool {
