@@ -311,6 +311,102 @@ def test_check_reads_deep_source(sx):
     assert sx("check", "open.sx", stack_kib=SMALL_STACK).status == 1
 
 
+@pytest.mark.parametrize(
+    "use, value",
+    [
+        # Each goes down a million levels, in a way of its own.
+        ("(get (make-dicts 3) :k)", "{:k {:k {}}}"),
+        ("(len (keys (make-dicts 1000000)))", "1"),
+        ("(equal? (make-dicts 1000000) (make-dicts 1000000))", "true"),
+        ("(string-length (json-encode (make-dicts 1000000)))", "6000002"),
+        ("(len (keys (json-decode (json-encode (make-dicts 1000000)))))", "1"),
+        ("(string-length (json-pretty (make-dicts 1000)))", None),
+        ("(string-length (str (make-dicts 1000000)))", "5000002"),
+        ("(len (make-appended 1000000))", "1000000"),
+        ("(begin (define l (list)) (for-each (fn (i) (append! l i)) (range 1000000)) (apply + l))", "499999500000"),
+        ("(len (reduce (fn (l i) (cons i l)) (list) (range 1000000)))", "1000000"),
+        ("(= (make-dicts 1000000) (assoc (make-dicts 999999) :k 1))", "false"),
+        ("(len (distinct (list (make-dicts 1000000) (make-dicts 1000000))))", "1"),
+    ],
+)
+def test_a_million_deep_dict_and_append_chain_can_be_worked_with(sx, use, value):
+    make = (
+        "(define (make-dicts n) (let loop ((n n) (out {})) (if (= n 0) out (loop (- n 1) {:k out}))))"
+        "(define (make-appended n) (let ((out (list))) (let loop ((i 0)) (if (= i n) out (begin (append! out i) (loop (+ i 1)))))))"
+    )
+    outcome = sx("eval", f"{make} {use}", stack_kib=SMALL_STACK)
+    assert outcome.status == 0, outcome.err[:500]
+    if value is not None:
+        assert outcome.out == value + "\n"
+
+
+def test_a_chain_of_appended_lists_is_no_recursion(sx):
+    source = "(let loop ((i 0) (l (list))) (if (= i 2000) (len l) (loop (+ i 1) (append l (list i)))))"
+    assert sx("eval", source, stack_kib=SMALL_STACK).out == "2000\n"
+
+
+def test_a_deep_error_is_shown_short(sx):
+    source = "(define (f n) (if (= n 0) (first 5) (+ 1 (f (- n 1))))) (f 1000000)"
+    outcome = sx("eval", source, stack_kib=SMALL_STACK)
+    assert outcome.status == 1
+    assert "more calls" in outcome.err
+    assert len(outcome.err.splitlines()) < 15
+
+
+# ── errors ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_line_of_a_huge_source_is_shown_around_the_mistake(sx):
+    outcome = sx("eval", "-", stdin="(list " + "1 " * 500_000 + "(first 5) " + "1 " * 500_000 + ")")
+    assert outcome.status == 1
+    lines = outcome.err.splitlines()
+    assert max(map(len, lines)) < 200
+    assert "first 5" in outcome.err
+    caret = next(line for line in lines if set(line) <= set(" |^"))
+    shown = lines[lines.index(caret) - 1]
+    assert shown[caret.index("^"):].startswith("(first 5)") and caret.count("^") == len("(first 5)")
+
+
+def test_errors_are_coloured_on_a_terminal_only(sx):
+    def shown(**extra):
+        child = pexpect.spawn(binary(), ["eval", "(first 5)"], env={**environment(sx.folder), "TERM": "xterm-256color", **extra}, encoding="utf-8", timeout=PATIENCE)
+        text = child.read()
+        child.close()
+        return text
+
+    assert "\x1b[" in shown(NO_COLOR="")
+    assert "\x1b[" not in shown(NO_COLOR="1")
+    assert "\x1b[" not in shown(NO_COLOR="", TERM="dumb")
+    assert "\x1b[" not in sx("eval", "(first 5)", NO_COLOR="").err
+
+
+def test_control_characters_of_a_source_do_not_reach_the_terminal(sx):
+    outcome = sx("eval", "-", stdin='(str "\x1b[31m" (first 5))')
+    assert "\x1b" not in outcome.err
+    assert "first 5" in outcome.err
+
+
+def test_check_reports_every_mistake_of_a_file(sx):
+    sx.write("many.sx", "(define (f a)\n  (if)\n  (let ((x 1 2)) x)\n  (first 1 2)\n  oops)\n(define (g b) [b)\n(define (h) (f 1 2) (g 1))\n")
+    outcome = sx("check", "many.sx")
+    assert outcome.status == 1
+    assert re.findall(r"many\.sx:(\d+):", outcome.err) == ["2", "3", "4", "5", "6", "7"]
+    assert outcome.err.rstrip().endswith("6 problems")
+
+
+def test_check_knows_the_names_of_loaded_files(sx):
+    sx.write("lib.sx", "(define (helper a) a)\n(defmacro unless-zero (n body) `(if (= ,n 0) nil ,body))\n")
+    sx.write("main.sx", '(load "lib.sx")\n(unless-zero 1 (helper 2))\n(helper 1 2)\n')
+    outcome = sx("check", "main.sx")
+    assert outcome.status == 1
+    assert re.findall(r"main\.sx:(\d+):", outcome.err) == ["3"]
+
+
+def test_a_program_may_name_its_interpreter_in_the_first_line(sx):
+    sx.write("program.sx", '#!/usr/bin/env sx run\n(println "hello")\n')
+    assert sx("run", "program.sx").out == "hello\n"
+
+
 def test_an_integer_beyond_64_bits_is_read_as_a_float(sx):
     outcome = sx("eval", "9223372036854775808")
     assert float(outcome.out) == 2.0**63
