@@ -108,6 +108,11 @@ static const unsigned char otel_waterfall_sx[] = {
 };
 static const unsigned char repl_sx[] = {
 #embed "repl.sx"
+static const unsigned char ports_sx[] = {
+#embed "ports.sx"
+};
+static const unsigned char regexps_sx[] = {
+#embed "regexps.sx"
 };
 static const unsigned char router_sx[] = {
 #embed "router.sx"
@@ -177,6 +182,8 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/trace.sx", otel_trace_sx),
   FILE_ENTRY("otel/waterfall.sx", otel_waterfall_sx),
   FILE_ENTRY("repl.sx", repl_sx),
+  FILE_ENTRY("ports.sx", ports_sx),
+  FILE_ENTRY("regexps.sx", regexps_sx),
   FILE_ENTRY("router.sx", router_sx),
   FILE_ENTRY("shop.sx", shop_sx),
   FILE_ENTRY("signals.sx", signals_sx),

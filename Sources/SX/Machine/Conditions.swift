@@ -144,6 +144,7 @@ extension Machine {
     if v.isNil { return "nil" }
     if v.isBool { return "boolean" }
     if v.isCharacter { return "char" }
+    if v == .endOfFile { return "eof-object" }
     switch v.kind {
     case .pair, .slice, .mutableList: return "list"
     case .int, .double: return "number"

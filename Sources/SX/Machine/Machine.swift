@@ -73,6 +73,7 @@ final class Machine {
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
   var random = RandomPool()
+  var standardPorts = StandardPorts()
   var gensymCount = 0
   var lastNow = 0
 
@@ -98,6 +99,7 @@ final class Machine {
     // Other spellings of known forms.
     specialForms[symbol("λ").bits] = .fn
     installNatives()
+    makeStandardPorts()
     Prelude.announce(to: self)
   }
 

@@ -60,7 +60,7 @@ enum TypeBit {
     if v.isNil { return `nil` }
     if v.isBool { return boolean }
     if v == .end { return list }
-    return v.isCharacter ? character : 0
+    return v.isCharacter ? character : v == .endOfFile ? object : 0
   }
 }
 

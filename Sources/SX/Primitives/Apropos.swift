@@ -25,7 +25,7 @@ extension NativeTable {
       guard let found = DocumentationIndex(m).documentation(of: name) else {
         throw m.error("doc: nothing is known about `\(name)`", hint: Suggestion.near(name, globalNames: m.definedNames))
       }
-      m.write(m.heap.string(found.rendered(color: false)), .display, newline: true)
+      try m.emit(m.heap.string(found.rendered(color: false) + "\n"), .display, to: try m.output(args, args.count, "doc"), "doc")
       return .nil
     }
   }

@@ -4,10 +4,12 @@ extension NativeTable {
       try LetterCase.map(args[0], m, "upper", letters: 0x61...0x7A) { $0.properties.uppercaseMapping }
     }
     alias("upcase")
+    alias("string-upcase")
     add("lower", required("string", .string), doc: "The string in small letters.", example: "(lower \"ABC\") → \"abc\"") { m, args in
       try LetterCase.map(args[0], m, "lower", letters: 0x41...0x5A) { $0.properties.lowercaseMapping }
     }
     alias("downcase")
+    alias("string-downcase")
     add("trim", required("string", .string), doc: "The string without white space at both ends.", example: "(trim \" a b \\n\") → \"a b\"") { m, args in LetterCase.trim(args[0], m, left: true, right: true) }
     add("trim-left", required("string", .string), doc: "The string without white space at its beginning.", example: "(trim-left \" a \") → \"a \"") { m, args in LetterCase.trim(args[0], m, left: true, right: false) }
     add("trim-right", required("string", .string), doc: "The string without white space at its end.", example: "(trim-right \" a \") → \" a\"") { m, args in LetterCase.trim(args[0], m, left: false, right: true) }

@@ -1,13 +1,5 @@
 extension NativeTable {
   mutating func installPrograms() {
-    add("read", required("source", .string), doc: "The first datum of a text; nil when there is none.", example: "(read \"(1 two) 3\") → (1 two)") { m, args in
-      let text = try m.register(file: "<string>", bytes: Array(args[0].utf8))
-      return try text.bytes.withUnsafeBufferPointer { bytes in
-        var reader = Reader(m, text, bytes)
-        return try reader.next()?.value ?? .nil
-      }
-    }
-    alias("read-string")
     add("sx-parse", required("source", .string), doc: "All data of a text, as a list.", example: "(sx-parse \"1 two\") → (1 two)") { m, args in
       let text = try m.register(file: "<string>", bytes: Array(args[0].utf8))
       return try text.bytes.withUnsafeBufferPointer { bytes in

@@ -31,11 +31,6 @@ extension NativeTable {
     type("macro?", "a macro") { $0.object(as: Macro.self) != nil }
     type("error?", "an error value") { $0.object(as: ErrorObject.self) != nil }
     type("coroutine?", "a coroutine") { $0.object(as: Fiber.self)?.isCoroutine ?? false }
-    add("char->integer", required("char", .character), doc: "The code of a character.", example: "(char->integer #\\a) → 97") { _, args in .fix(Int(args[0].scalar.value)) }
-    add("integer->char", required("code", .integer), doc: "The character with a code.", example: "(integer->char 97) → #\\a") { m, args in
-      guard let code = UInt32(exactly: args.integer(0)), let scalar = Unicode.Scalar(code) else { throw m.error("integer->char: \(args.integer(0)) is no character") }
-      return .character(scalar)
-    }
     add("type-of", required("value"), doc: "The name of the value's type.", example: "(type-of 1.5) → \"number\"") { m, args in m.heap.string(m.typeName(args[0])) }
     add("eq?", required("a"), required("b"), doc: "Is it the very same value?", example: "(eq? 'a 'a) → true") { _, args in .bool(args[0] == args[1]) }
     alias("identical?")

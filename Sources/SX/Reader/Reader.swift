@@ -366,7 +366,7 @@ struct Reader {
     return value
   }
 
-  /// `#t`, `#f`, `#|raw string|`, `#\a`.
+  /// `#t`, `#f`, `#|raw string|`, `#\a`, `#"regexp"`, `#x1F`.
   private mutating func hash() throws -> Value {
     let start = position
     guard position + 1 < limit else { throw error("the text ends after `#`", start, limit, incomplete: true) }
@@ -381,6 +381,8 @@ struct Reader {
       return heap.string(slice(start + 2, end))
     case UInt8(ascii: "\\"):
       return try character()
+    case UInt8(ascii: "\""):
+      return try regexp()
     default:
       position += 1
       try skipConstituents()
@@ -399,6 +401,21 @@ struct Reader {
         }
         throw error("unknown syntax `\(other)`", start, position)
       }
+    }
+  }
+
+  /// `#"…"`: everything up to the next quote that no backslash precedes is the pattern, backslashes included.
+  private mutating func regexp() throws -> Value {
+    let start = position
+    var end = position + 2
+    while end < limit, bytes[end] != UInt8(ascii: "\"") { end += bytes[end] == UInt8(ascii: "\\") ? 2 : 1 }
+    guard end < limit else { throw error("a regexp is never closed", start, start + 2, hint: "the regexp begins at \(place(start))", incomplete: true) }
+    position = end + 1
+    do {
+      return heap.allocate(object: try Regexp(text(start + 2, end), flags: ""))
+    } catch let wrong as RegexpError {
+      let offset = Bytes.offset(ofScalar: wrong.offset, bytes.baseAddress.unsafelyUnwrapped + start + 2, end - start - 2)
+      throw error("invalid regexp: \(wrong.message)", start + 2 + offset, start + 3 + offset)
     }
   }
 

@@ -17,6 +17,14 @@ enum Characters {
   /// As the reader reads it, with the `#\`.
   static func written(_ scalar: Unicode.Scalar) -> String {
     if let known = names.first(where: { $0.code == scalar.value }) { return "#\\" + known.name }
-    return scalar.value < 0x20 ? "#\\x" + String(scalar.value, radix: 16) : "#\\" + String(Character(scalar))
+    return isPlain(scalar) ? "#\\" + String(Character(scalar)) : "#\\x" + String(scalar.value, radix: 16)
+  }
+  /// Can it stand behind `#\`, where people see it and the reader takes it for itself?
+  private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.value < 0x80 { return scalar.value > 0x20 && scalar.value != 0x7F }
+    switch scalar.properties.generalCategory {
+    case .control, .format, .nonspacingMark, .spacingMark, .enclosingMark, .spaceSeparator, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned: return false
+    default: return true
+    }
   }
 }

@@ -158,6 +158,7 @@ struct Printer {
     case .true: return put("true")
     case .false: return put("false")
     case .unbound: return put("#<unbound>")
+    case .endOfFile: return put("#<eof>")
     default: break
     }
     if v.isCharacter { return put(style == .display ? String(Character(v.scalar)) : Characters.written(v.scalar)) }

@@ -24,6 +24,9 @@ struct Value: BitwiseCopyable, Equatable, Sendable {
   /// The end of a chain of pairs. Inside lists only; SX code gets a fresh empty list in its place, so that `append!` finds an identity.
   @inline(__always) static var end: Value { Value(bits: 0x24) }
 
+  /// What reading a port gives at its end.
+  static var endOfFile: Value { Value(bits: 0x34) }
+
   @inline(__always) static func bool(_ b: Bool) -> Value { Value(bits: b ? 0x14 : 0x0C) }
   @inline(__always) var isNil: Bool { bits == 0x04 }
   /// Only nil and false are false: one mask, one comparison.
