@@ -341,12 +341,15 @@ struct Reader {
       position += 1
     }
   }
+  static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+    let category = scalar.properties.generalCategory
+    return scalar.properties.isWhitespace || category == .control || category == .format
+  }
   /// A no-break space or a zero-width mark inside a name is a trap for the reader's eye.
   private func refuseInvisible() throws {
     let rest = String(decoding: bytes[position..<min(position + 4, limit)], as: UTF8.self)
     guard let scalar = rest.unicodeScalars.first else { return }
-    let category = scalar.properties.generalCategory
-    if scalar.properties.isWhitespace || category == .control || category == .format {
+    if Reader.isInvisible(scalar) {
       throw error("unexpected invisible character U+\(String(scalar.value, radix: 16, uppercase: true))", position, position + UTF8.width(scalar))
     }
   }

@@ -1,6 +1,6 @@
 /// Hashes that agree with `Equality.deep`: what is equal has one hash, numbers of different kinds included.
 ///
-/// Lists, dicts and objects with elements are hashed by what they hold. A budget bounds the work: every level hands the larger part of its own
+/// Lists, dicts, records and objects with elements are hashed by what they hold. A budget bounds the work: every level hands the larger part of its own
 /// on to its elements, in equal shares, so the result does not depend on the order in which a dict lists its entries, and neither huge nor
 /// cyclic data can keep it going. What the budget leaves out only makes hashes collide.
 struct Hashing {
@@ -46,6 +46,7 @@ struct Hashing {
       guard share > 0 else { return mix(6, UInt64(v.length)) }
       return heap.entries(of: v).reduce(mix(6, UInt64(v.length))) { $0 &+ mix(mix(4, UInt64($1.key.ensureHash(seed: seed))), hash($1.value, share)) }
     }
+    if v.isKind(.record) { return sequence((0..<v.length).map(v.field), v.length, UInt64(10 &+ v.recordTypeNumber), budget) }
     guard v.isKind(.object) else { return mix(3, v.bits) }
     let object = v.object
     if let elements = object.elements { return sequence(elements, elements.count, 7, budget) }
@@ -69,5 +70,5 @@ struct Hashing {
     }
     return h
   }
-  private static func isCompound(_ v: Value) -> Bool { v.isListCell || v == .end || v.isDict || v.isKind(.object) }
+  private static func isCompound(_ v: Value) -> Bool { v.isListCell || v == .end || v.isDict || v.isKind(.object) || v.isKind(.record) }
 }

@@ -142,7 +142,8 @@ struct Printer {
 
   private mutating func key(_ k: Value) {
     let utf8 = k.utf8
-    if let first = utf8.first, Reader.startsIdentifier(first), utf8.allSatisfy(Reader.continuesIdentifier) {
+    if let first = utf8.first, Reader.startsIdentifier(first), utf8.allSatisfy(Reader.continuesIdentifier),
+      k.isASCII || !k.text.unicodeScalars.contains(where: Reader.isInvisible) {
       out.append(UInt8(ascii: ":"))
       out.append(contentsOf: utf8)
     } else {

@@ -81,13 +81,13 @@ extension Rational {
     self.init(numerator: numerator, denominator: 1 << power)
   }
 
-  /// The greatest integer not above the fraction.
-  var floor: Int {
+  /// The greatest integer not above the fraction, and what is left in units of the denominator: 0 ≤ rest < denominator.
+  private var floorAndRest: (floor: Int, rest: Int) {
     let (q, r) = numerator.quotientAndRemainder(dividingBy: denominator)
-    return r < 0 ? q - 1 : q
+    return r < 0 ? (q - 1, r + denominator) : (q, r)
   }
   func rounded(_ rule: FloatingPointRoundingRule) -> Int {
-    let below = floor, rest = numerator - below * denominator           // 0 ≤ rest < denominator
+    let (below, rest) = floorAndRest
     switch rule {
     case .down: return below
     case .up: return rest == 0 ? below : below + 1
@@ -109,9 +109,9 @@ extension Rational {
     if d.isNaN { return .unordered }
     if d >= 9_223_372_036_854_775_808 { return .less }
     if d < -9_223_372_036_854_775_808 { return .greater }
-    let below = floor, whole = d.rounded(.down)
+    let (below, left) = floorAndRest, whole = d.rounded(.down)
     if below != Int(whole) { return below < Int(whole) ? .less : .greater }
-    let rest = UInt128(numerator - below * denominator), fraction = d - whole
+    let rest = UInt128(left), fraction = d - whole
     if rest == 0 || fraction == 0 { return rest == 0 ? fraction == 0 ? .equal : .less : .greater }
     // rest / denominator against m / 2^k
     let k = 52 - Int(fraction.exponent), m = UInt128(fraction.significandBitPattern | (fraction.isNormal ? 1 << 52 : 0))
