@@ -111,6 +111,9 @@ static const unsigned char repl_sx[] = {
 static const unsigned char ports_sx[] = {
 #embed "ports.sx"
 };
+static const unsigned char r7rs_sx[] = {
+#embed "r7rs.sx"
+};
 static const unsigned char regexps_sx[] = {
 #embed "regexps.sx"
 };
@@ -183,6 +186,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/waterfall.sx", otel_waterfall_sx),
   FILE_ENTRY("repl.sx", repl_sx),
   FILE_ENTRY("ports.sx", ports_sx),
+  FILE_ENTRY("r7rs.sx", r7rs_sx),
   FILE_ENTRY("regexps.sx", regexps_sx),
   FILE_ENTRY("router.sx", router_sx),
   FILE_ENTRY("shop.sx", shop_sx),

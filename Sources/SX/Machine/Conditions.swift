@@ -140,15 +140,13 @@ extension Machine {
 
   /// What `type-of` says.
   func typeName(_ v: Value) -> String {
-    if v.isFix || v.isFlo { return "number" }
+    if Arithmetic.isNumber(v) { return v.isKind(.rational) ? "rational" : "number" }
     if v.isNil { return "nil" }
     if v.isBool { return "boolean" }
     if v.isCharacter { return "char" }
     if v == .endOfFile { return "eof-object" }
     switch v.kind {
     case .pair, .slice, .mutableList: return "list"
-    case .int, .double: return "number"
-    case .rational: return "rational"
     case .string: return "string"
     case .symbol: return "symbol"
     case .keyword: return "keyword"

@@ -107,17 +107,22 @@ extension Rational {
   /// Exactly: the double counts with all its digits.
   func compare(_ d: Double) -> Order {
     if d.isNaN { return .unordered }
-    if d >= 9_223_372_036_854_775_808 { return .less }
-    if d < -9_223_372_036_854_775_808 { return .greater }
-    let (below, left) = floorAndRest, whole = d.rounded(.down)
-    if below != Int(whole) { return below < Int(whole) ? .less : .greater }
-    let rest = UInt128(left), fraction = d - whole
+    let sign = numerator.signum(), other = d > 0 ? 1 : d < 0 ? -1 : 0
+    if sign != other { return sign < other ? .less : .greater }
+    if sign == 0 { return .equal }
+    let order = compareMagnitude(d.magnitude)
+    return sign > 0 ? order : order == .less ? .greater : order == .greater ? .less : order
+  }
+  /// Of a positive double its fraction is exact; that of a negative one, counted from below, would be rounded.
+  private func compareMagnitude(_ d: Double) -> Order {
+    if d >= 18_446_744_073_709_551_616 { return .less }
+    let (whole, rest) = UInt128(numerator.magnitude).quotientAndRemainder(dividingBy: UInt128(denominator)), below = d.rounded(.down)
+    if whole != UInt128(below) { return whole < UInt128(below) ? .less : .greater }
+    let fraction = d - below
     if rest == 0 || fraction == 0 { return rest == 0 ? fraction == 0 ? .equal : .less : .greater }
     // rest / denominator against m / 2^k
     let k = 52 - Int(fraction.exponent), m = UInt128(fraction.significandBitPattern | (fraction.isNormal ? 1 << 52 : 0))
-    if k > 120 { return .greater }                                      // 2^k exceeds m × denominator
-    let bits = 128 - rest.leadingZeroBitCount + k
-    if bits > 127 { return .greater }
+    if k > 120 || 128 - rest.leadingZeroBitCount + k > 127 { return .greater }     // 2^k exceeds m × denominator
     let a = rest << UInt128(k), b = m * UInt128(denominator)
     return a < b ? .less : a == b ? .equal : .greater
   }
