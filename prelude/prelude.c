@@ -108,6 +108,7 @@ static const unsigned char otel_waterfall_sx[] = {
 };
 static const unsigned char repl_sx[] = {
 #embed "repl.sx"
+};
 static const unsigned char ports_sx[] = {
 #embed "ports.sx"
 };
