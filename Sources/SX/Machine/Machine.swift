@@ -270,7 +270,11 @@ final class Machine {
   func collect() {
     let running = current.status == .running
     heap.collect { marker in
-      for i in 0..<globalNames.count { marker.mark(globals[i]) }
+      for i in 0..<globalNames.count {
+        marker.mark(globals[i])
+        // Names of a library are no interned symbols, and code may outlive a library that did not load.
+        marker.mark(globalNames[i])
+      }
       for root in compileRoots { marker.mark(root) }
       handles.trace(&marker)
       aliases.trace(&marker)
