@@ -30,10 +30,12 @@ enum MarkupText {
     var clean = 0
     for i in 0..<text.count {
       let b = p[i]
-      guard b == UInt8(ascii: "&") || b == UInt8(ascii: "<") || b == UInt8(ascii: ">") || b == UInt8(ascii: "\"") || b == UInt8(ascii: "'") else { continue }
+      guard b == UInt8(ascii: "&") || b == UInt8(ascii: "<") || b == UInt8(ascii: ">") || b == UInt8(ascii: "\"") || b == UInt8(ascii: "'") || b == 0 else { continue }
       let entity: StaticString
       switch b {
       case UInt8(ascii: "&"): entity = "&amp;"
+      // HTML has no NUL, not even as an entity: parsers put this in its place, or drop what follows.
+      case 0: entity = "\u{FFFD}"
       case UInt8(ascii: "<"): entity = "&lt;"
       case UInt8(ascii: ">"): entity = "&gt;"
       case UInt8(ascii: "\"") where place != .text: entity = "&quot;"
