@@ -28,6 +28,7 @@ final class Namespace {
     }
     if own.contains(name.bits), let known = table[name.bits] { return known }
     let symbol = machine.heap.uninternedSymbol(name, isAlias: false)
+    machine.libraryGlobals.append(symbol)
     table[name.bits] = symbol
     own.insert(name.bits)
     return symbol

@@ -36,6 +36,8 @@ final class Machine {
   let program = Namespace(isLibrary: false)
   /// By written name.
   var libraries: [String: Library] = [:]
+  /// Symbols that name the globals of libraries; a global is never given up, whatever becomes of its library.
+  var libraryGlobals: [Value] = []
   /// Types of records, by number.
   var recordTypes: [RecordType] = []
 
@@ -278,6 +280,7 @@ final class Machine {
       for root in compileRoots { marker.mark(root) }
       handles.trace(&marker)
       aliases.trace(&marker)
+      for symbol in libraryGlobals { marker.mark(symbol) }
       for library in libraries.values { library.namespace.trace(&marker) }
       if running { traceRunning(current, state.pointee, &marker) }
       for run in suspendedRuns { traceRunning(run.fiber, run.state, &marker) }
