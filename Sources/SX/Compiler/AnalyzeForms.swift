@@ -282,16 +282,31 @@ extension Analyzer {
       }
     }
     let own = Local(name)
+    own.isSelf = true
+    do {
+      let lambda = try loopFunction(name, pairs.map(\.name), forms, span, scope, own: own)
+      return .recursive(own, lambda, call(.local(own), starts, span))
+    } catch let failure as AssignsItself where failure.own == ObjectIdentifier(own) {
+      let local = Local(name)
+      local.isAssigned = true
+      scope.push([local])
+      defer { scope.pop() }
+      let lambda = try loopFunction(name, pairs.map(\.name), forms, span, scope, own: nil)
+      return .declare([local], .sequence([.initialize(local, .lambda(lambda)), call(.local(local), starts, span)]))
+    }
+  }
+
+  private mutating func loopFunction(_ name: Value, _ variables: [Value], _ forms: ArraySlice<Item>, _ span: SourceSpan, _ scope: Scope, own: Local?) throws -> Lambda {
     let lambda = Lambda(name: name.text, span: span)
     lambda.selfLocal = own
     lambda.isPrelude = scope.lambda.isPrelude
     let inner = Scope(scope, lambda)
     defer { inner.leave() }
-    lambda.parameters = pairs.map { Local($0.name) }
-    lambda.required = pairs.count
+    lambda.parameters = variables.map(Local.init)
+    lambda.required = variables.count
     inner.push(lambda.parameters)
     lambda.body = try body(forms, inner, tail: true)
-    return .recursive(own, lambda, call(.local(own), starts, span))
+    return lambda
   }
 
   /// Analyses the body of a loop, in which its name is a jump.
@@ -332,10 +347,24 @@ extension Analyzer {
       let head = machine.heap.element(item.value, 0)
       if let form = SpecialForm(head, machine), form == .fn || form == .lambda, !isBound(head, scope) {
         let parts = items(item.value, item.span)
-        return .lambda(try function(local.name.text, parts[1], parts[2...], item.span, scope, own: Local(local.name)))
+        return .lambda(try recursive(local, local.name.text, parts[1], parts[2...], item.span, scope))
       }
     }
     return named(try expression(item, scope, tail: false), local.name)
+  }
+
+  /// A function that may call itself without a captured variable, unless a macro turns out to assign its name.
+  private mutating func recursive(_ local: Local?, _ name: String, _ parameters: Item, _ forms: ArraySlice<Item>, _ span: SourceSpan, _ scope: Scope, form: String = "fn") throws -> Lambda {
+    if let local, !local.isAssigned {
+      let own = Local(local.name)
+      own.isSelf = true
+      do {
+        return try function(name, parameters, forms, span, scope, own: own, form: form)
+      } catch let failure as AssignsItself where failure.own == ObjectIdentifier(own) {
+        local.isAssigned = true
+      }
+    }
+    return try function(name, parameters, forms, span, scope, form: form)
   }
 
   /// The names that any of the forms assigns. Looks at the unexpanded source.
@@ -400,8 +429,7 @@ extension Analyzer {
       guard curried.count == 1 else { throw syntaxError("a curried `define` is not supported", parts[1].span, hint: "return a `fn` instead") }
       let parameters = signature.value.length > 1 ? Item(value: machine.heap.rest(signature.value), span: signature.span) : Item(value: .nil, span: signature.span)
       machine.compileRoots.append(parameters.value)
-      let own = local.flatMap { $0.isAssigned ? nil : Local(name) }
-      value = .lambda(try function(name.text, parameters, forms, span, scope, own: own, form: "define"))
+      value = .lambda(try recursive(local, name.text, parameters, forms, span, scope, form: "define"))
     } else {
       guard forms.count <= 1 else { throw syntaxError("`define` of a variable takes one value, got \(forms.count)", span) }
       value = try forms.first.map { form in
@@ -434,11 +462,13 @@ extension Analyzer {
     case .local(let local):
       local.isAssigned = true
       return .setLocal(local, value)
+    case .upvalue(_, let local) where local.isSelf: throw AssignsItself(own: ObjectIdentifier(local))
     case .upvalue(let index, let local):
       local.isAssigned = true
       return .setUpvalue(index, local, value)
     case .loop(let loop, _): throw NoJump(loop: ObjectIdentifier(loop))
     case .enclosingFunction:
+      if let own = scope.lambda.selfLocal, own.isSelf { throw AssignsItself(own: ObjectIdentifier(own)) }
       throw syntaxError("the name of a loop cannot be assigned", parts[1].span)
     case .macro: throw syntaxError("`\(name.text)` is a macro and cannot be assigned", parts[1].span)
     case nil:

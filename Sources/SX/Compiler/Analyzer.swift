@@ -111,6 +111,11 @@ struct Analyzer {
     let loop: ObjectIdentifier
   }
 
+  /// A function assigns its own name: it is analysed again as one that reads a variable.
+  struct AssignsItself: Error {
+    let own: ObjectIdentifier
+  }
+
   func syntaxError(_ message: String, _ span: SourceSpan, hint: String? = nil) -> SyntaxError {
     // Where the place is that of the whole macro call, or outside of it in the macro, the use does not show the mistake: the expansion has it.
     SyntaxError(message: message, span: span, hint: hint, expansions: expansions.reversed().filter { $0.span == span || span.start < $0.span.start || span.end > $0.span.end }.prefix(8).map { (macro: $0.name, span: $0.span) })
@@ -141,6 +146,8 @@ struct Analyzer {
       return try combination(item, scope, tail: tail)
     } catch let again as NoJump {
       throw again                                     // no mistake: the form is analysed once more
+    } catch let again as AssignsItself {
+      throw again
     } catch let deep as SyntaxError where deep.isTooDeep {
       throw deep                                      // once, not at every level
     } catch {

@@ -5,6 +5,8 @@ final class Local {
   /// every closure must see the same value.
   var isAssigned = false
   var isCaptured = false
+  /// Stands for the running closure itself, which no variable holds, so it cannot be assigned.
+  var isSelf = false
   /// Register in its function's frame, set by the compiler.
   var slot = 0
   init(_ name: Value) { self.name = name }

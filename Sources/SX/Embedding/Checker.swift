@@ -71,7 +71,10 @@ struct Checker {
   private mutating func compile(_ form: Value, _ span: SourceSpan, file: String) {
     let roots = machine.compileRoots.count
     machine.compileRoots.append(form)
-    defer { machine.compileRoots.removeLast(machine.compileRoots.count - roots) }
+    defer {
+      machine.compileRoots.removeLast(machine.compileRoots.count - roots)
+      if machine.compileRoots.isEmpty { machine.aliases.removeAll() }
+    }
     follow(form, from: file)
     do {
       var seen: [(Int, SourceSpan)] = [], mistakes: [any Error] = []

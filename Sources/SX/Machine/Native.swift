@@ -143,8 +143,13 @@ final class Native: Sendable {
     guard checksTypes else { return }
     for i in 0..<n {
       let mask = masks[min(i, masks.count &- 1)]
-      if mask & TypeBit.of(base[i]) == 0 { throw wrongType(machine, i, base[i]) }
+      if mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
     }
+  }
+  /// Arithmetic takes more than numbers while `set-strict!` is off.
+  @inline(never) private func coerced(_ machine: Machine, _ i: Int, _ v: Value, _ mask: UInt32) throws -> Value {
+    if !machine.isStrict, group == "numbers", let number = machine.coerced(v), mask & TypeBit.of(number) != 0 { return number }
+    throw wrongType(machine, i, v)
   }
   @inline(never) private func wrongType(_ machine: Machine, _ i: Int, _ v: Value) -> Raise {
     machine.wrongType(name, i + 1, "\(parameters[min(i, parameters.count - 1)].type.name)", v)

@@ -64,7 +64,11 @@ extension NativeTable {
       { machine, args in
         var best = args[0], inexact = false
         for i in 0..<args.count {
-          guard Arithmetic.isNumber(args[i]) else { throw machine.wrongType(name, i + 1, "number", args[i]) }
+          if !Arithmetic.isNumber(args[i]) {
+            guard !machine.isStrict, let number = machine.coerced(args[i]) else { throw machine.wrongType(name, i + 1, "number", args[i]) }
+            args.base[i] = number
+            if i == 0 { best = number }
+          }
           if Arithmetic.float(args[i]) != nil { inexact = true }
           let order = Arithmetic.compare(args[i], best)
           if order == wanted || order == .unordered && args.number(i).isNaN { best = args[i] }
