@@ -65,11 +65,10 @@ extension Analyzer {
     try expect(parts, 1...Int.max, span)
     guard parts[1].value.isListOrNil else { throw syntaxError("`\(parts[0].value.text)` needs a list of bindings", parts[1].span) }
     let pairs = try items(parts[1].value, parts[1].span).map { item in
-      guard item.value.isListCell, item.value.length == 2 else { throw syntaxError("a binding is a list of a name and a macro", item.span) }
+      guard item.value.isListCell, item.value.length == 2, machine.heap.element(item.value, 0).isKind(.symbol) else { throw syntaxError("a binding is a list of a name and a macro", item.span) }
       return items(item.value, item.span)
     }
     var macros = pairs.map { (name: $0[0].value, macro: Macro(name: $0[0].value.text, closure: .nil)) }
-    for entry in macros where !entry.name.isKind(.symbol) { throw syntaxError("expected a name to bind", parts[1].span) }
     // In `let-syntax` the macros do not see each other.
     if form == .letSyntax {
       for (i, pair) in pairs.enumerated() { macros[i].macro = try transformer(pair[1], pair[0].value, scope, serial: scope.serial) }

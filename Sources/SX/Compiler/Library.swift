@@ -75,11 +75,11 @@ extension Machine {
     }
     switch head.text {
     case "only":
-      for name in arguments { try require(name.text) }
+      for name in arguments { try require(self.name(name)) }
       let wanted = Set(arguments.map(\.text))
       names = names.filter { wanted.contains($0.name) }
     case "except":
-      for name in arguments { try require(name.text) }
+      for name in arguments { try require(self.name(name)) }
       let unwanted = Set(arguments.map(\.text))
       names = names.filter { !unwanted.contains($0.name) }
     case "prefix":
@@ -89,8 +89,8 @@ extension Machine {
       var renamed: [String: String] = [:]
       for pair in arguments {
         guard pair.isListCell, pair.length == 2 else { throw error("import: `rename` takes lists of two names") }
-        try require(heap.element(pair, 0).text)
-        renamed[heap.element(pair, 0).text] = heap.element(pair, 1).text
+        try require(name(heap.element(pair, 0)))
+        renamed[try name(heap.element(pair, 0))] = try name(heap.element(pair, 1))
       }
       names = names.map { (renamed[$0.name] ?? $0.name, $0.symbol) }
     }

@@ -58,8 +58,8 @@ extension SpecialForm {
         """),
     SpecialFormDescription(
       .case, "(case value datum expression … else expression)", "(case value ((datum…) body…) … (else body…))",
-      text: "Compares a value by `=` with one datum after the other and evaluates what belongs to the first equal one; nil when there is none and no `else`.",
-      examples: "(case 2 1 \"one\" 2 \"two\" else \"many\") → \"two\"\n(case 3 ((1 3 5) \"odd\") ((2 4) \"even\")) → \"odd\""),
+      text: "Compares a value by `=` with one datum after the other and evaluates what belongs to the first equal one; nil when there is none and no `else`. A body `=> function` calls the function with the value.",
+      examples: "(case 2 1 \"one\" 2 \"two\" else \"many\") → \"two\"\n(case 3 ((1 3 5) \"odd\") ((2 4) \"even\")) → \"odd\"\n(case 9 ((1 2) \"small\") (else => inc)) → 10"),
     SpecialFormDescription(.and, "(and expression…)", text: "The first false value, or the last one; the rest is not evaluated. `(and)` is true.", examples: "(and 1 nil 2) → nil\n(and 1 2) → 2"),
     SpecialFormDescription(.or, "(or expression…)", text: "The first true value, or the last one; the rest is not evaluated. `(or)` is nil.", examples: "(or nil 2 3) → 2"),
     SpecialFormDescription(.begin, "(begin expression…)", text: "Evaluates one expression after the other; the value is that of the last one.", examples: "(begin 1 2 3) → 3"),

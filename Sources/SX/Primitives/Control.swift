@@ -97,6 +97,7 @@ extension NativeTable {
     addControl("control/-abort", required("function"), required("continuation"), doc: "The same, when the winders have been left.") { m, slot, _ in try m.abort(slot[1], slot[2]) }
     add("control/-push-prompt!", doc: "Marks the place of a `reset`.") { m, _ in m.pushPrompt() }
     add("control/-pop-prompt!", required("mark"), doc: "Handlers and bindings as they were around a `reset`.") { m, args in
+      guard args[0].isKind(.handler) else { throw m.wrongType("control/-pop-prompt!", 1, "mark", args[0]) }
       m.popPrompt(args[0])
       return .nil
     }

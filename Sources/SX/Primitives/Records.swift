@@ -7,15 +7,15 @@ extension NativeTable {
     ) { m, args in
       var name = args[0].text
       if name.hasPrefix("<"), name.hasSuffix(">"), name.utf8.count > 2 { name = String(name.dropFirst().dropLast()) }
-      let type = try m.makeRecordType(name: name, family: name, fields: ListElements(args[1]).map(\.text), isVariant: false)
+      let type = try m.makeRecordType(name: name, family: name, fields: try ListElements(args[1]).map { try m.name($0) }, isVariant: false)
       var out: [Value] = []
       if !args[2].isNil {
-        let indices = ListElements(args[3]).map { Arithmetic.integer($0) ?? 0 }
-        out.append(m.recordConstructor(type, args[2].text, indices, variant: false))
+        let indices = try ListElements(args[3]).map { try m.fieldIndex($0, type) }
+        out.append(m.recordConstructor(type, try m.name(args[2]), indices, variant: false))
       }
-      if !args[4].isNil { out.append(m.recordPredicate(args[4].text) { m, v in v.recordTypeNumber == type.number }) }
-      for entry in ListElements(args[5]) { out.append(m.recordAccessor(type, Arithmetic.integer(m.heap.element(entry, 1)) ?? 0, m.heap.element(entry, 0).text)) }
-      for entry in ListElements(args[6]) { out.append(m.recordModifier(type, Arithmetic.integer(m.heap.element(entry, 1)) ?? 0, m.heap.element(entry, 0).text)) }
+      if !args[4].isNil { out.append(m.recordPredicate(try m.name(args[4])) { m, v in v.recordTypeNumber == type.number }) }
+      for entry in ListElements(args[5]) { out.append(m.recordAccessor(type, try m.fieldIndex(m.heap.element(entry, 1), type), try m.name(m.heap.element(entry, 0)))) }
+      for entry in ListElements(args[6]) { out.append(m.recordModifier(type, try m.fieldIndex(m.heap.element(entry, 1), type), try m.name(m.heap.element(entry, 0)))) }
       return m.heap.list(out)
     }
     add("record/-define-variants", required("name", .text), required("constructors", .list),
@@ -24,7 +24,7 @@ extension NativeTable {
       let family = m.recordTypes.count
       var types: [RecordType] = []
       for constructor in ListElements(args[1]) {
-        let parts = ListElements(constructor).map(\.text)
+        let parts = try ListElements(constructor).map { try m.name($0) }
         types.append(try m.makeRecordType(name: parts[0], family: args[0].text, familyNumber: family, fields: Array(parts.dropFirst()), isVariant: true))
       }
       var out = [m.recordPredicate(args[0].text + "?") { m, v in m.recordType(of: v).familyNumber == family }]
@@ -42,13 +42,24 @@ extension NativeTable {
       return .bool(type.isVariant && type.symbol == args[1])
     }
     add("record/-field", required("record"), required("index", .integer), doc: "A field of a record that is known to have it.") { m, args in
-      guard args[0].isKind(.record), args.integer(1) < args[0].length else { return .nil }
+      guard args[0].isKind(.record), args.integer(1) >= 0, args.integer(1) < args[0].length else { return .nil }
       return args[0].field(args.integer(1))
     }
   }
 }
 
 extension Machine {
+  /// The text of a symbol, keyword or string.
+  func name(_ v: Value) throws -> String {
+    guard v.isText else { throw error("expected a name, got \(shown(v))") }
+    return v.text
+  }
+
+  fileprivate func fieldIndex(_ v: Value, _ type: RecordType) throws -> Int {
+    guard let i = Arithmetic.integer(v), type.fields.indices.contains(i) else { throw error("\(type.name) has no such field") }
+    return i
+  }
+
   private func native(_ name: String, _ parameters: [NativeParameter], _ doc: String, _ body: @escaping Native.Body) -> Value {
     makeNative(Native(name: name, group: "records", parameters: parameters, doc: doc, example: "", file: #fileID, line: #line, body: body, control: nil))
   }
