@@ -56,7 +56,6 @@ import Testing
     ("1_000", "digits are written without separators"),
     ("12abc", "a name cannot begin with a digit"),
     ("#{1 2}", "a set is made by (make-set (list 1 2 3))"),
-    ("#\"a+\"", "a regular expression is made by (regexp \"…\")"),
     ("#_(1 2)", "`#;` drops the datum that follows it"),
     ("1 #!x", "a line `#!…` may be the first of a file only"),
     ("# a comment", "a comment begins with `;`"),

@@ -138,7 +138,6 @@ struct Hint {
     Hint("invalid number `*,*`", "digits are written without separators"),
     Hint("invalid number `*`", "a name cannot begin with a digit"),
     Hint("unknown syntax `#{`", "a set is made by (make-set (list 1 2 3))"),
-    Hint("unknown syntax `#\"`", "a regular expression is made by (regexp \"…\")"),
     Hint("unknown syntax `#_*`", "`#;` drops the datum that follows it"),
     Hint("unknown syntax `#!*`", "a line `#!…` may be the first of a file only"),
     Hint("unknown syntax `#*`", "a comment begins with `;`"),

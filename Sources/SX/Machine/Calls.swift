@@ -222,6 +222,7 @@ extension Machine {
     if cancellation.isRequested { stopParked(cancellation.takeFibers()) }
     while !isDone(), let fiber = ready.popFirst() {
       if fiber.isCancelled {
+        limitTrace = captureTrace(of: fiber)
         finish(fiber, .failure(asRaise(LimitError.cancelled)))
         continue
       }
@@ -238,16 +239,9 @@ extension Machine {
         ready.append(last)
         host.pollEvents(interpreter)
       case .success(.finished(let v)): finish(last, .success(v))
-      case .failure(let error): finish(last, .failure(located(error)))
+      case .failure(let error): finish(last, .failure(asRaise(error)))
       }
     }
-  }
-
-  /// An error that ended the current fiber. A limit shows where it was reached, although no handler has seen it.
-  private func located(_ error: any Error) -> Raise {
-    let raise = asRaise(error)
-    if error is LimitError { raise.condition.object(as: ErrorObject.self)?.stackTrace = captureTrace() }
-    return raise
   }
 
   /// Tells whoever waits for a fiber. What cannot be caught ends a coroutine together with those that wait for it.

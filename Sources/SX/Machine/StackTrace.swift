@@ -15,12 +15,16 @@ struct StackTrace {
 }
 
 extension Machine {
-  /// Walks the frames of the running fiber, and in a coroutine some of those that wait for it. O(1): of a deep stack only both ends are looked at.
+  /// Where the running fiber is; empty when none runs.
   func captureTrace() -> StackTrace {
+    current.status == .running ? captureTrace(of: current) : StackTrace()
+  }
+
+  /// Walks the frames of a fiber, and in a coroutine some of those that wait for it. O(1): of a deep stack only both ends are looked at.
+  func captureTrace(of fiber: Fiber) -> StackTrace {
     var trace = StackTrace()
-    guard current.status == .running else { return trace }
-    walk(current, state.pointee, &trace, inner: StackTrace.mostInner, outer: StackTrace.mostOuter)
-    var resumer = current.resumer, count = 0
+    walk(fiber, fiber.status == .running ? state.pointee : fiber.saved.pointee, &trace, inner: StackTrace.mostInner, outer: StackTrace.mostOuter)
+    var resumer = fiber.resumer, count = 0
     while let fiber = resumer, count < StackTrace.mostOuter {
       walk(fiber, fiber.saved.pointee, &trace, inner: StackTrace.mostOuter, outer: 0)
       resumer = fiber.resumer
