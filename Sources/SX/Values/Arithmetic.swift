@@ -73,8 +73,9 @@ enum Arithmetic {
     }
     guard let x = number(a), let y = number(b) else { return nil }
     switch operation {
-    case .add: return heap.double(x + y)
-    case .subtract: return heap.double(x - y)
+    // An exact zero has no sign: it leaves that of a float zero alone, so `(- 0.0)` is -0.0.
+    case .add: return a == .fix(0) ? heap.double(y) : b == .fix(0) ? heap.double(x) : heap.double(x + y)
+    case .subtract: return a == .fix(0) ? heap.double(-y) : heap.double(x - y)
     case .multiply: return heap.double(x * y)
     }
   }
