@@ -47,6 +47,16 @@ def test_eval_prints_a_value_as_the_printer_writes_it(sx, source, printed):
     assert (outcome.status, outcome.out, outcome.err) == (0, printed + "\n", "")
 
 
+def test_recursion_without_end_is_an_error_after_which_deep_recursion_still_works(sx):
+    source = """
+      (define (forever n) (+ 1 (forever n)))
+      (define (sum n) (if (= n 0) 0 (+ n (sum (- n 1)))))
+      (list (guard (e (true (error-message e))) (forever 1)) (sum 1000000))"""
+    outcome = sx("eval", source)
+    assert outcome.out.startswith('("stack overflow: ')
+    assert outcome.out.endswith(" 500000500000)\n")
+
+
 def test_what_the_expression_prints_comes_before_its_value(sx):
     outcome = sx("eval", '(begin (println "first") 3)')
     assert outcome.out == "first\n3\n"
