@@ -209,7 +209,8 @@ extension NativeTable {
     add("expect-list", required("value"), required("name", .text), required("position", .integer), doc: "The value when it is a list, `()` for nil, else the usual type error.", example: "(expect-list nil \"map\" 2) → ()") { m, args in
       if args[0].isNil { return m.heap.emptyList() }
       guard args[0].isListCell else { throw m.wrongType(args[1].text, args.integer(2), "list", args[0]) }
-      return args[0]
+      // What the function that is called on the elements appends meanwhile is not walked.
+      return args[0].length > 0 ? m.heap.own(m.heap.snapshot(args[0])) : args[0]
     }
   }
 }
