@@ -1,11 +1,13 @@
 -- Sudoku by backtracking: the first empty cell tries every digit that its row, column and box do not have.
-local puzzle = "..53.....8......2..7..1.5..4....53...1..7...6..32...8..6.5....9..4....3......97.."
+local puzzles = {
+  "6.....8.3.4.7.................5.4.7.3..2.....1.6.......2.....5.....8.6......1....",
+  "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4..",
+  "4..7..2..89..6...........3..6.......5..1............8.7..2..5...3....1.....4.....",
+}
 local floor = math.floor
 local size = 9
 local cells, rows, columns, boxes = {}, {}, {}, {}
 local tried = 0
-for i = 0, 80 do cells[i] = 0 end
-for i = 0, 89 do rows[i], columns[i], boxes[i] = false, false, false end
 
 local function row_of(cell, digit) return 10 * floor(cell / size) + digit end
 local function column_of(cell, digit) return 10 * (cell % size) + digit end
@@ -39,12 +41,22 @@ local function solve(from)
   return false
 end
 
-for cell = 0, 80 do
-  local text = puzzle:sub(cell + 1, cell + 1)
-  if text ~= "." then
-    cells[cell] = tonumber(text)
-    mark(cell, tonumber(text), true)
+local function read_puzzle(puzzle)
+  for i = 0, 89 do rows[i], columns[i], boxes[i] = false, false, false end
+  for cell = 0, 80 do cells[cell] = 0 end
+  for cell = 0, 80 do
+    local digit = tonumber(puzzle:sub(cell + 1, cell + 1))
+    if digit then
+      cells[cell] = digit
+      mark(cell, digit, true)
+    end
   end
 end
-local solved = solve(0)
-print(tostring(solved) .. " " .. tried .. " " .. table.concat(cells, "", 0, 80))
+
+local solutions = {}
+for i, puzzle in ipairs(puzzles) do
+  read_puzzle(puzzle)
+  solve(0)
+  solutions[i] = table.concat(cells, "", 0, 80)
+end
+print(table.concat(solutions, " ") .. " " .. tried)

@@ -1,5 +1,9 @@
 # Sudoku by backtracking: the first empty cell tries every digit that its row, column and box do not have.
-PUZZLE = "..53.....8......2..7..1.5..4....53...1..7...6..32...8..6.5....9..4....3......97.."
+PUZZLES = [
+    "6.....8.3.4.7.................5.4.7.3..2.....1.6.......2.....5.....8.6......1....",
+    "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4..",
+    "4..7..2..89..6...........3..6.......5..1............8.7..2..5...3....1.....4.....",
+]
 SIZE = 9
 cells = [0] * 81
 rows = [False] * 90
@@ -48,9 +52,21 @@ def solve(start):
     return False
 
 
-for cell, text in enumerate(PUZZLE):
-    if text != ".":
-        cells[cell] = int(text)
-        mark(cell, int(text), True)
-solved = solve(0)
-print(str(solved).lower(), tried, "".join(map(str, cells)))
+def read_puzzle(puzzle):
+    for used in rows, columns, boxes:
+        used[:] = [False] * 90
+    cells[:] = [0] * 81
+    for cell, text in enumerate(puzzle):
+        if text != ".":
+            cells[cell] = int(text)
+            mark(cell, int(text), True)
+
+
+def solution(puzzle):
+    read_puzzle(puzzle)
+    solve(0)
+    return "".join(map(str, cells))
+
+
+solutions = [solution(puzzle) for puzzle in PUZZLES]
+print(" ".join(solutions), tried)
