@@ -53,7 +53,7 @@ def growth_of(name, scale, runs):
     size, limit, what = PROGRAMS[name]
     sizes = [max(1, int(size * scale)) * factor for factor in (1, 2, 4, 8)]
     found = measure.in_turn({n: (command(name, n), None) for n in sizes}, runs,
-                            lambda output, seconds, peak: measure.named_numbers(output)["time"][0] / 1e6)
+                            lambda output, seconds: measure.named_numbers(output)["time"][0] / 1e6)
     times = [measure.median(found[n]) for n in sizes]
     for n in sizes:
         if isinstance(found[n], measure.Failed):
@@ -72,7 +72,7 @@ def parked_rows(count):
     rows = []
     for name in ("coroutines", "fibers"):
         try:
-            few, many = (measure.run(command(name, n))[2] for n in (1, count))
+            few, many = (measure.weigh(command(name, n))[1] for n in (1, count))
             rows.append([name, f"{count:,}", f"{(many - few) / count:,.0f}"])
         except measure.Failed as failure:
             measure.progress(f"growth {failure}")
@@ -85,7 +85,7 @@ def heap_rows(megabytes):
     rows = []
     for live in megabytes:
         try:
-            output, _, peak = measure.run([measure.SX, "run", os.path.join(measure.HERE, "growth/heap.sx"), str(live)])
+            output, peak = measure.weigh([measure.SX, "run", os.path.join(measure.HERE, "growth/heap.sx"), str(live)])
         except measure.Failed as failure:
             measure.progress(f"growth {failure}")
             rows.append([live] + [None] * 5)

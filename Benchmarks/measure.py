@@ -23,7 +23,7 @@ class Failed(Exception):
 
 
 def run(command, env=None, timeout=TIMEOUT):
-    """Runs a command. Gives its standard output, its seconds, and its peak memory in bytes."""
+    """Runs a command. Gives its standard output and its seconds."""
     errors = tempfile.TemporaryFile()                # a pipe that nobody reads could fill up
     start = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
@@ -31,17 +31,25 @@ def run(command, env=None, timeout=TIMEOUT):
     timer = deadline(timeout, process)
     try:
         out = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
+        process.wait()
     finally:
         timer.cancel()
     seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     if process.returncode != 0:
         errors.seek(0)
         lines = errors.read().decode(errors="replace").strip().split("\n")
         raise Failed(f"{' '.join(command)}: exit status {process.returncode}: {lines[0]}")
-    return out.decode(errors="replace"), seconds, usage.ru_maxrss * 1024
+    return out.decode(errors="replace"), seconds
+
+
+def weigh(command, env=None):
+    """Runs a command under GNU time. Gives its standard output and its peak memory in bytes.
+
+    The kernel counts what a process was before its exec, so a child of this script would weigh as much as the script."""
+    with tempfile.NamedTemporaryFile("r") as report:
+        out, _ = run(["/usr/bin/time", "-q", "-f", "%M", "-o", report.name, *command], env)
+        return out, int(report.read()) * 1024
 
 
 def deadline(timeout, process):
@@ -51,10 +59,11 @@ def deadline(timeout, process):
     return timer
 
 
-def in_turn(commands, runs, read):
+def in_turn(commands, runs, read=lambda output, seconds: seconds, start=run):
     """Runs every command once a round (A B C A B C), one round more than asked, the first of which does not count.
 
-    `commands` maps a name to (command, environment); `read(output, seconds, bytes)` makes of a run what is collected.
+    `commands` maps a name to (command, environment); `read(output, seconds)` makes of a run what is collected;
+    with `weigh` in the place of `start` it gets bytes instead of seconds.
     Gives a dict from each name to the list of what was read, or to a Failed."""
     found = {name: [] for name in commands}
     for turn in range(runs + 1):
@@ -62,7 +71,7 @@ def in_turn(commands, runs, read):
             if isinstance(found[name], Failed):
                 continue
             try:
-                value = read(*run(command, env))
+                value = read(*start(command, env))
             except Failed as failure:
                 found[name] = failure
                 continue
