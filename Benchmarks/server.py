@@ -2,9 +2,9 @@
 """An instrumented hello route under load: `sx serve`, uvicorn with Starlette and the OpenTelemetry SDK, and Hummingbird with its own
 tracing middleware; each also without tracing. wrk asks, all servers take turns, and every one runs alone.
 
-usage: server.py [--seconds S] [--connections C] [--threads T] [-n RUNS] [--port FIRST] [--build]
+usage: server.py [--seconds S] [--connections C] [--threads T] [-n RUNS] [--port FIRST]
 
-`--build` builds the Hummingbird peer first (minutes); without it the peer is measured when it is there."""
+run.sh builds the Hummingbird peer; it is measured when it is there."""
 import argparse
 import os
 import re
@@ -28,7 +28,8 @@ def servers():
     uvicorn = [measure.PEER_PYTHON, "-m", "uvicorn", "--app-dir", folder, "hello:app", "--port", "PORT", "--log-level", "error", "--no-access-log"]
     found = {"SX": (sx, {}, True), "SX, not traced": (sx, UNTRACED, False)}
     if os.path.exists(measure.PEER_PYTHON):
-        found |= {"Starlette": (uvicorn, {}, True), "Starlette, not traced": (uvicorn, UNTRACED, False)}
+        found |= {"Starlette": (uvicorn, {}, True), "Starlette, one span": (uvicorn, {"HELLO_ONE_SPAN": "true"}, True),
+                  "Starlette, not traced": (uvicorn, UNTRACED, False)}
     if os.path.exists(HUMMINGBIRD):
         found |= {"Hummingbird": ([HUMMINGBIRD, "PORT"], {}, True), "Hummingbird, not traced": ([HUMMINGBIRD, "PORT", "untraced"], {}, False)}
     return found
@@ -106,11 +107,6 @@ def once(name, server, port, options):
         return rate, middle, high, bad, running.memory(), recorded / requests
 
 
-def build():
-    package = os.path.join(measure.HERE, "hummingbird")
-    subprocess.run(["swift", "build", "-c", "release", "--static-swift-stdlib", "--package-path", package, "--scratch-path", os.path.join(measure.WORK, "hummingbird")], check=True)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=8)
@@ -118,10 +114,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--port", type=int, default=18480)
     parser.add_argument("-n", type=int, default=3)
-    parser.add_argument("--build", action="store_true")
     options = parser.parse_args()
-    if options.build:
-        build()
     found, port = {name: [] for name in servers()}, options.port
     for _ in range(options.n):
         for name, server in servers().items():
@@ -143,9 +136,9 @@ def main():
         rates[name] = rate
         rows.append([name, f"{rate:,.0f}", None, measure.figure(middle, 2), measure.figure(high, 2), f"{bad:.0f}", f"{memory:.0f}", f"{spans:.1f}"])
     for row in rows:
-        row[2] = measure.ratio(rates.get("SX" + row[0][row[0].index(","):] if "," in row[0] else "SX"), rates.get(row[0]))
+        row[2] = measure.ratio(rates.get("SX, not traced" if "not traced" in row[0] else "SX"), rates.get(row[0]))
     tracing = [[name, f"{1 / rates[name] * 1e6:,.1f}", f"{1 / rates[plain] * 1e6:,.1f}", f"{(1 / rates[name] - 1 / rates[plain]) * 1e6:,.1f}"]
-               for name in rates if (plain := f"{name}, not traced") in rates]
+               for name in rates if "not traced" not in name and (plain := name.split(",")[0] + ", not traced") in rates]
     measure.write("server", "Server",
                   f"wrk with {options.connections} connections and {options.threads} thread, {options.seconds} s after 1 s of warming up, on the machine that serves; medians of {options.n} runs in turn.",
                   measure.table(["server", "requests/s", "SX to it", "p50 ms", "p99 ms", "failed", "peak MB", "spans a request"], rows),

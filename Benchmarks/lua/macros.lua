@@ -1,4 +1,4 @@
--- Metaprogramming: 1,500 functions made from a template, each compiled, then called a hundred times.
+-- Metaprogramming: 3,000 functions made from a template, each compiled, then called a hundred times.
 local load = loadstring or load
 -- A function that sums the values of a polynomial at 0, 1, … , n - 1.
 local template = [[
@@ -26,7 +26,7 @@ local function polynomial(a, b, c)
 end
 
 local total = 0
-for i = 0, 1499 do
+for i = 0, 2999 do
   local f = polynomial(i % 7, i % 11, i)
   for _ = 1, 100 do total = total + f(10) end
 end

@@ -12,7 +12,7 @@ local function occurrences(word)
 end
 local words = {"license", "covered work", "you may", "software", "conveying", "the", "source code", "Corresponding", "patent", "nowhere at all"}
 local total = 0
-for _ = 1, 30 do
+for _ = 1, 60 do
   for _, word in ipairs(words) do total = total + occurrences(word) end
 end
 print(total)

@@ -1,4 +1,4 @@
-# Metaprogramming: 1,500 functions made from a template, each compiled, then called a hundred times.
+# Metaprogramming: 3,000 functions made from a template, each compiled, then called a hundred times.
 # A function that sums the values of a polynomial at 0, 1, … , n - 1.
 TEMPLATE = """
 def polynomial(n):
@@ -26,7 +26,7 @@ def polynomial(a, b, c):
 
 def main():
     total = 0
-    for i in range(1500):
+    for i in range(3000):
         f = polynomial(i % 7, i % 11, i)
         for _ in range(100):
             total += f(10)
