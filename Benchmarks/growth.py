@@ -15,7 +15,7 @@ LINEAR = 2.35
 PROGRAMS = {  # name: (size at 1x, limit of the factor per doubling, what the size counts)
     "append": (250_000, LINEAR, "append!"),
     "assoc": (25_000, 2.6, "assoc of a fresh key; log n levels"),
-    "str": (5_000, 4.2, "str of a growing string; copying it makes this quadratic"),
+    "str": (20_000, LINEAR, "str of a growing string; 4 if every step copies it"),
     "buffer": (250_000, LINEAR, "string-buffer-append!"),
     "nth": (500_000, LINEAR, "nth of a range"),
     "nth-appended": (250_000, LINEAR, "nth of a list grown by append!"),
