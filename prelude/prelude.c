@@ -88,11 +88,17 @@ static const unsigned char otel_resource_sx[] = {
 static const unsigned char otel_sampler_sx[] = {
 #embed "otel/sampler.sx"
 };
+static const unsigned char otel_service_map_sx[] = {
+#embed "otel/service-map.sx"
+};
 static const unsigned char otel_settings_sx[] = {
 #embed "otel/settings.sx"
 };
 static const unsigned char otel_span_sx[] = {
 #embed "otel/span.sx"
+};
+static const unsigned char otel_sparkline_sx[] = {
+#embed "otel/sparkline.sx"
 };
 static const unsigned char otel_store_sx[] = {
 #embed "otel/store.sx"
@@ -179,8 +185,10 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/receiver.sx", otel_receiver_sx),
   FILE_ENTRY("otel/resource.sx", otel_resource_sx),
   FILE_ENTRY("otel/sampler.sx", otel_sampler_sx),
+  FILE_ENTRY("otel/service-map.sx", otel_service_map_sx),
   FILE_ENTRY("otel/settings.sx", otel_settings_sx),
   FILE_ENTRY("otel/span.sx", otel_span_sx),
+  FILE_ENTRY("otel/sparkline.sx", otel_sparkline_sx),
   FILE_ENTRY("otel/store.sx", otel_store_sx),
   FILE_ENTRY("otel/stream.sx", otel_stream_sx),
   FILE_ENTRY("otel/trace.sx", otel_trace_sx),

@@ -175,6 +175,183 @@ def test_the_page_has_nothing_to_complain_about(serve, browser):
     assert [entry for entry in complaints if "favicon" not in entry["message"]] == []
 
 
+def element(browser, selector: str):
+    from selenium.webdriver.common.by import By
+
+    return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def send_spans(server, spans: list[dict], service: str):
+    """Puts spans of another program into the server, through its receiver."""
+    payload = {
+        "resourceSpans": [
+            {
+                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+                "scopeSpans": [{"scope": {"name": "test"}, "spans": spans}],
+            }
+        ]
+    }
+    answer = server.post("/v1/traces", json.dumps(payload), {"content-type": "application/json"})
+    assert answer.status == 200, answer.body
+
+
+def foreign_span(number: int, parent: int = 0, trace: str = TRACE, **changes) -> dict:
+    """A millisecond that begins `number` milliseconds after a fixed moment."""
+    start = 1_700_000_000_000_000_000 + number * 1_000_000
+    span = {"traceId": trace, "spanId": f"{number:016x}", "name": f"step {number}", "kind": 1, "startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 1_000_000)}
+    return {**span, **({"parentSpanId": f"{parent:016x}"} if parent else {}), **changes}
+
+
+def test_a_request_appears_within_a_second(serve, browser):
+    server = serve()
+    open_dashboard(browser, server)
+    wait_until(lambda: browser.execute_script("return document.querySelector('[data-live]').dataset.state") == "live", "the stream", seconds=20)
+    times = []
+    for n in range(1, 6):
+        trace = f"{n:032x}"
+        asked = time.monotonic()
+        server.get("/health", traceparent(trace))
+        wait_until(lambda: shows(browser, trace), f"trace {n}", seconds=20)
+        times.append(time.monotonic() - asked)
+    # Half of them at least: others may have met a pause of a busy machine.
+    assert sorted(times)[2] < 1, times
+    assert_not_reloaded(browser)
+
+
+def test_pause_holds_the_page_still_and_counts(serve, browser):
+    server = serve()
+    open_dashboard(browser, server)
+    wait_until(lambda: browser.execute_script("return document.querySelector('[data-live]').dataset.state") == "live", "the stream", seconds=20)
+    element(browser, "[data-pause]").click()
+    server.get("/health", traceparent(TRACE))
+    wait_until(lambda: "Paused, 1 new" in text(browser), "the count", seconds=20)
+    assert not shows(browser, TRACE)
+    element(browser, "[data-pause]").click()
+    wait_until(lambda: shows(browser, TRACE), "the trace", seconds=20)
+
+
+def test_scrolling_and_selection_stay_when_news_come(serve, browser):
+    server = serve()
+    for n in range(1, 61):
+        server.get("/health", traceparent(f"{n:032x}"))
+    open_dashboard(browser, server, f"/otel?trace={'0' * 31}5")
+    browser.execute_script("document.querySelector('[data-scroll=traces]').scrollTop = 300")
+    server.get("/health", traceparent(OTHER))
+    wait_until(lambda: shows(browser, OTHER), "the trace", seconds=20)
+    assert browser.execute_script("return document.querySelector('[data-scroll=traces]').scrollTop") == 300
+    assert element(browser, ".trace[aria-current]").get_attribute("id") == f"t-{'0' * 31}5"
+
+
+def test_the_keyboard_suffices(serve, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    server = serve()
+    server.get("/boom", traceparent(OTHER))
+    server.get("/api/products/tea", traceparent(TRACE))
+    server.wait_for_spans(5)
+    open_dashboard(browser, server)
+    body = browser.find_element(By.TAG_NAME, "body")
+
+    def chosen():
+        return browser.execute_script("return document.querySelector('.trace[aria-current]')?.id")
+
+    assert chosen() == f"t-{TRACE}"
+    body.send_keys(Keys.ARROW_DOWN)
+    wait_until(lambda: chosen() == f"t-{OTHER}" and "the boiler has burst" in text(browser), "the trace below", seconds=20)
+    browser.switch_to.active_element.send_keys(Keys.ARROW_UP)
+    wait_until(lambda: chosen() == f"t-{TRACE}", "the trace above", seconds=20)
+    browser.switch_to.active_element.send_keys("/")
+    browser.switch_to.active_element.send_keys("boiler")
+    # The chosen trace stays in view; it is the list that is filtered.
+    listed = "return [...document.querySelectorAll('.trace')].map(row => row.id)"
+    wait_until(lambda: browser.execute_script(listed) == [f"t-{OTHER}"], "the filter", seconds=20)
+    assert_not_reloaded(browser)
+
+
+def test_the_traceparent_of_a_span_is_copied(serve, browser):
+    server = serve()
+    server.get("/health", traceparent(TRACE))
+    (span,) = server.wait_for_spans(1)
+    browser.execute_cdp_cmd("Browser.grantPermissions", {"origin": server.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    open_dashboard(browser, server)
+    element(browser, "[data-copy]").click()
+    wait_until(lambda: browser.execute_script("return document.querySelector('.copy.done') !== null"), "the sign that it is done", seconds=20)
+    copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0], arguments[0])")
+    assert copied == f"00-{TRACE}-{span['span']}-01"
+
+
+def test_the_services_appear_when_a_second_one_reports(serve, browser):
+    server = serve()
+    server.get("/health", traceparent(OTHER))
+    open_dashboard(browser, server)
+    assert browser.execute_script("return document.querySelector('[data-part=services]').hidden")
+    send_spans(server, [foreign_span(1, kind=2, name="GET /far")], "far away")
+    wait_until(lambda: "far away" in browser.execute_script("return document.querySelector('[data-part=services]').textContent"), "the service map", seconds=20)
+    browser.execute_script("document.getElementById('n-far away').dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }))")
+    listed = "return [...document.querySelectorAll('.trace')].map(row => row.id)"
+    wait_until(lambda: browser.execute_script(listed) == [f"t-{TRACE}"], "the filter by service", seconds=20)
+    assert_not_reloaded(browser)
+
+
+def test_a_trace_of_5000_spans_stays_usable(serve, browser):
+    server = serve()
+    server.evaluate("(otel/set-cap! 10000)")
+    for start in range(1, 5001, 1000):
+        send_spans(server, [foreign_span(n, max(0, (n - 1) // 3)) for n in range(start, start + 1000)], "large")
+    began = time.monotonic()
+    open_dashboard(browser, server, f"/otel?trace={TRACE}")
+    assert "5000 spans" in text(browser)
+    element(browser, ".waterfall .more").click()
+    wait_until(lambda: browser.execute_script("return document.querySelectorAll('.waterfall .span').length") == 5000, "all spans", seconds=20)
+    # While the page holds all of them, news come in, and a span is chosen.
+    server.get("/health", traceparent(OTHER))
+    wait_until(lambda: shows(browser, OTHER), "the other trace", seconds=20)
+    browser.execute_script("document.getElementById('s-' + arguments[0]).click()", f"{4990:016x}")
+    wait_until(lambda: "step 4990" in element(browser, ".facets").text, "the chosen span", seconds=20)
+    assert time.monotonic() - began < 20
+    assert_not_reloaded(browser)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1400])
+def test_nothing_is_wider_than_the_window_and_text_stands_out(serve, browser, width, scheme):
+    server = serve()
+    for path in ("/boom", "/api/products/cup/price?currency=jpy"):
+        server.get(path)
+    send_spans(server, [foreign_span(1, kind=2)], "another program")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
+    open_dashboard(browser, server)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    for part in ("routes", "services", "traces", "trace"):
+        assert browser.execute_script("return document.querySelector(`[data-part=${arguments[0]}]`).getBoundingClientRect().height", part) > 60, part
+    # Contrast after WCAG, of running text and of the colours that mean something.
+    contrast = browser.execute_script(CONTRAST)
+    assert contrast["--text"] >= 7
+    assert min(contrast[name] for name in ("--soft", "--error", "--accent", "--ok")) >= 4.5, contrast
+    assert min(contrast[name] for name in ("--server", "--client", "--internal", "--producer")) >= 3, contrast
+
+
+#: The contrast of each colour with the surface it stands on.
+CONTRAST = """
+const probe = document.createElement('i')
+document.body.append(probe)
+function luminance(name) {
+  probe.style.color = `var(${name})`
+  const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3).map(c => c / 255)
+  const [r, g, b] = parts.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+const surface = luminance('--surface')
+const contrast = name => {
+  const [low, high] = [luminance(name), surface].sort((a, b) => a - b)
+  return (high + 0.05) / (low + 0.05)
+}
+return Object.fromEntries(['--text', '--soft', '--error', '--accent', '--ok', '--server', '--client', '--internal', '--producer'].map(n => [n, contrast(n)]))
+"""
+
+
 # ── Without JavaScript ───────────────────────────────────────────────────────────────────────────
 
 
