@@ -30,6 +30,27 @@ import Testing
     #expect(seen.count > 300)
   }
 
+  /// At the start only the beginnings of lines are looked at; the reader knows what is a definition.
+  @Test func theReaderFindsTheSameDefinitions() throws {
+    let sx = Interpreter()
+    for file in sx.machine.preludeFiles {
+      let text = try file.source(sx.machine)
+      try text.bytes.withUnsafeBufferPointer { bytes in
+        var reader = Reader(sx.machine, text, bytes), read: [Int] = [], found: [Int] = []
+        while let form = try reader.next() {
+          #expect(form.value.isPair && form.value.head.text.hasPrefix("def"), "\(file.path)")
+          read.append(Int(form.span.start - text.base))
+        }
+        var start = Prelude.definitionStart(in: bytes, from: 0)
+        while start < bytes.count {
+          found.append(start)
+          start = Prelude.definitionStart(in: bytes, from: start + 1)
+        }
+        #expect(found == read, "\(file.path)")
+      }
+    }
+  }
+
   /// A lazy definition that cannot be evaluated would be found by its first user.
   @Test func everyDefinitionEvaluates() throws {
     let sx = Interpreter()

@@ -11,6 +11,10 @@ struct Compiler {
   private var constantIndex: [UInt64: Int] = [:]
   /// Instructions whose distance to a constant is not known before the end.
   private var constantUses: [(at: Int, constant: Int)] = []
+  /// The same where the distance has to fit into 16 bits.
+  private var nearConstantUses: [(at: Int, constant: Int)] = []
+  /// The function as a loop over its parameters.
+  private let selfLoop: Loop
   private var top = 0
   private var highest = 0
   private var span: SourceSpan
@@ -23,6 +27,7 @@ struct Compiler {
   private init(_ machine: Machine, _ lambda: Lambda) {
     self.machine = machine
     self.lambda = lambda
+    selfLoop = Loop(lambda.parameters)
     span = lambda.span
   }
 
@@ -45,8 +50,16 @@ struct Compiler {
       compiler.instructions[use.at].b = UInt16(truncatingIfNeeded: distance)
       compiler.instructions[use.at].c = UInt16(truncatingIfNeeded: distance >> 16)
     }
+    for use in compiler.nearConstantUses {
+      guard let distance = UInt16(exactly: n - use.at + use.constant) else { throw tooLong(code.lambda) }
+      compiler.instructions[use.at].c = distance
+    }
     guard compiler.highest < 60_000 else { throw SyntaxError(message: "the function needs too many registers", span: code.lambda.span, hint: "split it into smaller functions") }
     code.install(compiler.instructions, compiler.spans, compiler.constants, frameSize: max(2, compiler.highest + 1), openCoded: compiler.openCoded, cell: code.lambda.code)
+  }
+
+  private static func tooLong(_ lambda: Lambda) -> SyntaxError {
+    SyntaxError(message: "the function is too long", span: lambda.span, hint: "split it into smaller functions")
   }
 
   private mutating func function() throws {
@@ -90,17 +103,18 @@ struct Compiler {
   }
   @discardableResult
   private mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, constant: Value) -> Int {
-    let index: Int
-    if let known = constantIndex[constant.bits] {
-      index = known
-    } else {
-      index = constants.count
-      constants.append(constant)
-      constantIndex[constant.bits] = index
-    }
     let at = emit(op, n: n, a: a)
-    constantUses.append((at, index))
+    constantUses.append((at, index(of: constant)))
     return at
+  }
+  private mutating func emit(_ op: Op, n: Int, a: Int, b: Int, nearConstant: Value) {
+    nearConstantUses.append((emit(op, n: n, a: a, b: b), index(of: nearConstant)))
+  }
+  private mutating func index(of constant: Value) -> Int {
+    if let known = constantIndex[constant.bits] { return known }
+    constants.append(constant)
+    constantIndex[constant.bits] = constants.count - 1
+    return constants.count - 1
   }
   @discardableResult
   private mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, global: Int) -> Int {
@@ -112,9 +126,7 @@ struct Compiler {
     try setOffset(at, instructions.count - at - 1)
   }
   private mutating func setOffset(_ at: Int, _ offset: Int) throws {
-    guard let short = Int16(exactly: offset) else {
-      throw SyntaxError(message: "the function is too long", span: lambda.span, hint: "split it into smaller functions")
-    }
+    guard let short = Int16(exactly: offset) else { throw Compiler.tooLong(lambda) }
     instructions[at].c = UInt16(bitPattern: short)
   }
   private mutating func patch(_ all: [Int]) throws { for at in all { try patch(at) } }
@@ -253,8 +265,9 @@ struct Compiler {
   private mutating func effect(_ node: Node) throws {
     if case .constant = node { return }
     let save = top
+    defer { top = save }
+    if case .primitive(.vectorSet, let operands, let span) = node, isOpenCoded(.vectorSet) { return try at(span) { try $0.setVectorElement(operands) } }
     try expression(node, temporary())
-    top = save
   }
 
   private mutating func bind(_ bindings: [(Local, Node)]) throws {
@@ -356,6 +369,7 @@ struct Compiler {
       }
     }
     let mayWriteInPlace = !loop.variables.contains { $0.isAssigned }
+    if mayWriteInPlace, others.allSatisfy({ writesLast($0.value) && isSimple($0.value) }) { others = ordered(others) }
     for (i, (variable, value)) in others.enumerated() {
       if mayWriteInPlace, writesLast(value), !others[(i + 1)...].contains(where: { !isSimple($0.value) || uses($0.value, variable) }) {
         try expression(value, variable.slot)
@@ -373,6 +387,16 @@ struct Compiler {
     let jump = emit(.loop)
     try setOffset(jump, loop.start - jump - 1)
     top = save
+  }
+  /// New values that read nothing but registers, in an order in which as many as possible can be written straight into their variables: a variable
+  /// after everything that uses it.
+  private func ordered(_ values: [(variable: Local, value: Node)]) -> [(variable: Local, value: Node)] {
+    var left = values, result: [(variable: Local, value: Node)] = []
+    while !left.isEmpty {
+      let next = left.indices.first { i in !left.indices.contains { $0 != i && uses(left[$0].value, left[i].variable) } } ?? 0
+      result.append(left.remove(at: next))
+    }
+    return result
   }
   /// Does the code of a node write its destination with its last instruction, when all else is evaluated?
   private func writesLast(_ node: Node) -> Bool {
@@ -427,6 +451,9 @@ struct Compiler {
     }
   }
 
+  /// Can a call of the function itself with these arguments be a jump to its beginning?
+  private func repeats(_ arguments: [Node]) -> Bool { !lambda.isTopLevel && !lambda.hasRest && lambda.required == arguments.count }
+
   private mutating func tail(_ node: Node) throws {
     try machine.nativeStack.check(span)
     switch node {
@@ -454,6 +481,15 @@ struct Compiler {
       try enter(loop, starts, body)
       try tail(body)
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
+    case .call(.enclosingFunction, let arguments, let span) where repeats(arguments): try at(span) { try $0.again($0.selfLoop, arguments) }
+    case .call(.global(let index, let place), let arguments, let span) where repeats(arguments) && machine.globalNames[index].text == lambda.name:
+      // Most likely the function calls itself. Whoever has given its name another value since gets a call.
+      let save = top
+      let other = emit(.jumpUnlessSelf, a: index & 0xFFFF, b: index >> 16)
+      try at(span) { try $0.again($0.selfLoop, arguments) }
+      try patch(other)
+      top = save
+      try callSequence(.global(index, place), arguments, temporary(), span, tail: true)
     case .call(let function, let arguments, let span): try callSequence(function, arguments, temporary(), span, tail: true)
     case .and(let nodes), .or(let nodes):
       let isAnd = if case .and = node { true } else { false }
@@ -591,10 +627,18 @@ struct Compiler {
         emit(.addInteger, n: operation == .add ? 0 : 1, a: destination, b: operation == .add ? i : -i, c: try operand(arguments[0]))
         return
       }
+    case .vectorSet:
+      try setVectorElement(arguments)
+      emit(.loadImmediate, a: destination, b: Int(Value.nil.bits))
+      return
     case .first, .rest:
       emit(operation == .first ? .first : .rest, a: destination, b: try operand(arguments[0]))
       return
     default: break
+    }
+    if let (op, register, constant) = constantOperand(operation, arguments) {
+      emit(op, n: register + 2, a: destination, b: try operand(arguments[register]), nearConstant: constant)
+      return
     }
     // The newest temporary can hold the first operand on its way.
     let x: Int
@@ -614,9 +658,37 @@ struct Compiler {
       case .multiply: .multiply
       case .mod: .mod
       case .get: .get
+      case .divide: .divide
+      case .quotient: .quotient
+      case .remainder: .remainder
+      case .vectorRef: .vectorRef
       default: .cons
       }
     emit(op, n: 2, a: destination, b: x, c: y)
+  }
+
+  /// The instruction for arithmetic with a number that stands in the source, and which operand is not that number.
+  private func constantOperand(_ operation: OpenCoded, _ arguments: [Node]) -> (Op, Int, Value)? {
+    func number(_ i: Int) -> Value? {
+      guard case .constant(let v) = arguments[i], v.isFix || v.isFlo else { return nil }
+      return v
+    }
+    let op: Op
+    switch operation {
+    case .add: op = .addConstant
+    case .subtract: op = .subtractConstant
+    case .multiply: op = .multiplyConstant
+    default: return nil
+    }
+    if let constant = number(1) { return (op, 0, constant) }
+    if operation != .subtract, let constant = number(0) { return (op, 1, constant) }
+    return nil
+  }
+
+  private mutating func setVectorElement(_ operands: [Node]) throws {
+    openCoded |= 1 << UInt64(OpenCoded.vectorSet.rawValue)
+    let vector = try operand(operands[0]), index = try operand(operands[1])
+    emit(.vectorSet, a: vector, b: index, c: try operand(operands[2]))
   }
 
   /// `(+ a b c …)`, from left to right.

@@ -34,14 +34,20 @@ enum Op: UInt8 {
   case jumpIfEqualInteger, jumpUnlessEqualInteger
 
   /// [a] ← [b] op [c]. n: which argument of the expression [c] is, for messages.
-  case add, subtract, multiply, mod
+  case add, subtract, multiply, mod, divide, quotient, remainder
+  /// [a] ← [b] op the constant at distance c. n: one more than which argument [b] is.
+  case addConstant, subtractConstant, multiplyConstant
   /// [a] ← [c] + b (signed). n = 1: the source says minus -b, n = 2: `inc`, n = 3: `dec`.
   case addInteger
   /// [a] ← [b] op [c], op [b]. `rest` with n = 1: nobody but a walking loop will see the result.
   case cons, get, first, rest
+  /// [a] ← element [c] of the vector [b]; element [b] of the vector [a] ← [c].
+  case vectorRef, vectorSet
 
   /// Call [a] with the n arguments [a+1]…; the result goes to [a]. `Global`: the function is global b | c << 16.
   case call, callGlobal, callSelf
+  /// Jumps unless the global a | b << 16 is the running closure.
+  case jumpUnlessSelf
   /// The same in place of the running frame.
   case tailCall, tailCallGlobal, tailCallSelf
   /// Return [a].
@@ -76,6 +82,10 @@ extension InstructionPointer {
   @inline(__always) var offset: Int { Int(Int16(bitPattern: pointee.c)) }
   /// `b` and `c` as one index.
   @inline(__always) var index: Int { Int(pointee.b) | Int(pointee.c) &<< 16 }
+  /// `a` and `b` as the index of a global.
+  @inline(__always) var selfIndex: Int { Int(pointee.a) | Int(pointee.b) &<< 16 }
+  /// The constant at distance `c`.
+  @inline(__always) var nearConstant: Value { Value(bits: UnsafeRawPointer(self).load(fromByteOffset: Int(pointee.c) &* 8, as: UInt64.self)) }
   /// The constant at the distance that `index` says.
   @inline(__always) var constant: Value {
     Value(bits: UnsafeRawPointer(self).load(fromByteOffset: index &* 8, as: UInt64.self))

@@ -92,7 +92,7 @@ indirect enum Node {
 
 /// Primitives that the machine has instructions for. As values they are ordinary natives; redefining one compiles the functions that use it anew.
 enum OpenCoded: UInt8, CaseIterable {
-  case add, subtract, multiply, less, greater, lessOrEqual, greaterOrEqual, equal, identical, not, isNil, isEmpty, cons, first, rest, mod, get, increment, decrement, isZero
+  case add, subtract, multiply, less, greater, lessOrEqual, greaterOrEqual, equal, identical, not, isNil, isEmpty, cons, first, rest, mod, get, increment, decrement, isZero, divide, quotient, remainder, vectorRef, vectorSet
 
   var name: StaticString {
     switch self {
@@ -116,6 +116,11 @@ enum OpenCoded: UInt8, CaseIterable {
     case .increment: "inc"
     case .decrement: "dec"
     case .isZero: "zero?"
+    case .divide: "/"
+    case .quotient: "quotient"
+    case .remainder: "remainder"
+    case .vectorRef: "vector-ref"
+    case .vectorSet: "vector-set!"
     }
   }
 
@@ -125,6 +130,7 @@ enum OpenCoded: UInt8, CaseIterable {
     case .add, .multiply: n >= 1 && n <= 8
     case .subtract: n >= 1 && n <= 8
     case .not, .isNil, .isEmpty, .first, .rest, .increment, .decrement, .isZero: n == 1
+    case .vectorSet: n == 3
     default: n == 2
     }
   }

@@ -194,6 +194,31 @@ extension Machine {
           } else {
             base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
           }
+        case .addConstant:
+          let x = base[ip.b], y = ip.nearConstant
+          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.add, x, y, Int(ip.n)) }
+        case .subtractConstant:
+          let x = base[ip.b], y = ip.nearConstant
+          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.subtract, x, y, Int(ip.n)) }
+        case .multiplyConstant:
+          let x = base[ip.b], y = ip.nearConstant
+          let (r, overflow) = Value.fixMul(x, y)
+          if Value.bothFix(x, y) && !overflow {
+            base[ip.a] = r
+          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
+            base[ip.a] = d
+          } else {
+            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
+          }
+        case .divide:
+          let x = base[ip.b], y = base[ip.c]
+          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue / y.floValue) { base[ip.a] = d } else { base[ip.a] = try divide(x, y) }
+        case .quotient:
+          let x = base[ip.b], y = base[ip.c]
+          base[ip.a] = Value.bothFix(x, y) && y.fixValue > 0 ? .fix(x.fixValue / y.fixValue) : try divide(.quotient, x, y)
+        case .remainder:
+          let x = base[ip.b], y = base[ip.c]
+          base[ip.a] = Value.bothFix(x, y) && y.fixValue > 0 ? .fix(x.fixValue % y.fixValue) : try divide(.remainder, x, y)
         case .mod:
           let x = base[ip.b], y = base[ip.c]
           if Value.bothFix(x, y) && y.fixValue > 0 && x.fixValue >= 0 {
@@ -221,7 +246,11 @@ extension Machine {
           let d = base[ip.b], k = base[ip.c]
           base[ip.a] = d.isDict && k.isString ? heap.get(d, k) ?? .nil : try getSlow(d, k)
 
+        case .vectorRef: base[ip.a] = try vectorElement(base[ip.b], base[ip.c])
+        case .vectorSet: try setVectorElement(base[ip.a], base[ip.b], base[ip.c])
+
         // MARK: Calls
+        case .jumpUnlessSelf: if globals[ip.selfIndex] != base[-1] { pc += ip.offset }
         case .callGlobal:
           let f = globals[ip.index]
           if f.isClosure(arity: ip.n) {

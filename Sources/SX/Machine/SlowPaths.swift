@@ -27,6 +27,46 @@ extension Machine {
     throw notANumber("mod", a, b)
   }
 
+  @inline(never) func divide(_ a: Value, _ b: Value) throws -> Value {
+    if Arithmetic.isNumber(a), Arithmetic.isNumber(b) {
+      guard let quotient = Arithmetic.divide(a, b, heap) else { throw error("/: division by zero") }
+      return quotient
+    }
+    let (x, y) = try coercedOperands("/", a, b)
+    return try divide(x, y)
+  }
+  @inline(never) func divide(_ division: Arithmetic.Division, _ a: Value, _ b: Value) throws -> Value {
+    let name = division == .quotient ? "quotient" : "remainder"
+    if Arithmetic.isNumber(a), Arithmetic.isNumber(b) {
+      guard let result = Arithmetic.divide(division, a, b, heap) else { throw error("\(name): division by zero") }
+      return result
+    }
+    let (x, y) = try coercedOperands(name, a, b)
+    return try divide(division, x, y)
+  }
+  private func coercedOperands(_ name: String, _ a: Value, _ b: Value) throws -> (Value, Value) {
+    if !isStrict, let x = coerced(a), let y = coerced(b) { return (x, y) }
+    let isFirst = !Arithmetic.isNumber(a)
+    throw wrongType(name, isFirst ? 1 : 2, "number", isFirst ? a : b)
+  }
+
+  // MARK: Vectors
+
+  @inline(never) func vectorElement(_ v: Value, _ i: Value) throws -> Value {
+    guard let vector = v.object(as: Vector.self) else { throw wrongType("vector-ref", 1, "vector", v) }
+    guard i.isFix, i.fixValue >= 0, i.fixValue < vector.values.count else { throw badIndex(i, "vector-ref", vector) }
+    return vector.values[i.fixValue]
+  }
+  @inline(never) func setVectorElement(_ v: Value, _ i: Value, _ element: Value) throws {
+    guard let vector = v.object(as: Vector.self) else { throw wrongType("vector-set!", 1, "vector", v) }
+    guard i.isFix, i.fixValue >= 0, i.fixValue < vector.values.count else { throw badIndex(i, "vector-set!", vector) }
+    vector.values[i.fixValue] = element
+  }
+  private func badIndex(_ i: Value, _ name: String, _ vector: Vector) -> Raise {
+    guard let index = Arithmetic.integer(i) else { return wrongType(name, 2, "integer", i) }
+    return error("\(name): argument 2: index \(index) is out of range for a vector of length \(vector.values.count)")
+  }
+
   /// `swapped`: the source says `>` or `>=`, and `a` is its second argument.
   @inline(never) func less(_ a: Value, _ b: Value, _ swapped: UInt8) throws -> Bool {
     if a.isFlo, b.isFlo { return a.floValue < b.floValue }

@@ -63,6 +63,9 @@ enum Arithmetic {
         }
       if !overflow { return heap.int(result) }
     }
+    // The usual mixed case; an exact zero goes the long way.
+    if a.isFlo, b.isFix, b != .fix(0) { return floats(operation, a.floValue, Double(b.fixValue), heap) }
+    if b.isFlo, a.isFix, a != .fix(0) { return floats(operation, Double(a.fixValue), b.floValue, heap) }
     if let x = exact(a), let y = exact(b) {
       let (p, q, r, s) = (Int128(x.numerator), Int128(x.denominator), Int128(y.numerator), Int128(y.denominator))
       switch operation {
@@ -80,8 +83,22 @@ enum Arithmetic {
     }
   }
 
+  private static func floats(_ operation: Operation, _ x: Double, _ y: Double, _ heap: Heap) -> Value {
+    switch operation {
+    case .add: heap.double(x + y)
+    case .subtract: heap.double(x - y)
+    case .multiply: heap.double(x * y)
+    }
+  }
+
   /// Two integers that do not divide evenly give a float; a rational operand keeps the quotient exact. nil for an exact divisor of zero. Both must be numbers.
   static func divide(_ a: Value, _ b: Value, _ heap: Heap) -> Value? {
+    if a.isFix, b.isFix, b != .fix(0) {
+      let x = a.fixValue, y = b.fixValue, q = x / y
+      if q * y == x { return heap.int(q) }
+      // Both are doubles exactly, so that one rounding is all.
+      if x.magnitude < 1 << 53, y.magnitude < 1 << 53 { return heap.double(Double(x) / Double(y)) }
+    }
     guard let y = exact(b) else { return heap.double((number(a) ?? .nan) / (float(b) ?? .nan)) }
     if y.numerator == 0 { return nil }
     guard let x = exact(a) else { return heap.double((float(a) ?? .nan) / y.double) }

@@ -182,7 +182,12 @@ extension Value {
     Unmanaged<HeapObject>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).takeUnretainedValue()
   }
   /// The object when the value holds one of class `T`.
-  func object<T: HeapObject>(as type: T.Type) -> T? { isKind(.object) ? object as? T : nil }
+  @inline(__always) func object<T: HeapObject>(as type: T.Type) -> T? {
+    guard isKind(.object) else { return nil }
+    let object = self.object
+    // Nearly always the class itself is asked for; one comparison instead of a call of the runtime.
+    return Swift.type(of: object) == type ? unsafeDowncast(object, to: type) : object as? T
+  }
   @inline(__always) var native: Native {
     Unmanaged<Native>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).takeUnretainedValue()
   }
