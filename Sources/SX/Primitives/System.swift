@@ -72,7 +72,7 @@ extension NativeTable {
     add("host-name", doc: "The name of this machine.") { m, _ in m.heap.string(m.host.hostName) }
     add("process-id", doc: "The number of this process.") { m, _ in .fix(m.host.processIdentifier) }
     add("exit", optional("status", .integer), doc: "Ends the program.") { m, args in
-      m.host.exit(Int32(truncatingIfNeeded: args.integer(0, default: 0)))
+      m.host.exit(Int32(clamping: args.integer(0, default: 0)))
       // A host that cannot end the process stops the script.
       if m.cancellation.take() { throw LimitError.cancelled }
       return .nil
