@@ -58,6 +58,7 @@ import Testing
     ("(receive)", "usage: (receive formals expression body…)"),
     ("(shift 3 4)", "usage: (shift k body…)"),
     ("(case-lambda 3)", "usage: (case-lambda (formals body…) …)"),
+    ("(scope)", "usage: (scope name body…)"),
     ("(delay)", "usage: (delay expression)"),
 
     // The reader.
