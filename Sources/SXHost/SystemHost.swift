@@ -135,7 +135,8 @@ public final class SystemHost: Host {
   public func exit(_ code: Int32) {
     if let onExit { return onExit(code) }
     close()
-    Self.endProcess(code)
+    // The system keeps the last eight bits: a failure must not look like success.
+    Self.endProcess(code != 0 && code & 0xFF == 0 ? 255 : code)
   }
 
   /// Ends the process without running exit handlers: event loops and other threads may still run, and destructors of globals would

@@ -14,4 +14,8 @@ struct Command: ParsableCommand {
     version: version,
     subcommands: [Eval.self, Run.self, Test.self, Repl.self, Check.self, Doc.self, Serve.self, Server.self],
     defaultSubcommand: Repl.self)
+
+  static func main() {
+    main(Eval.withExpressionLast(Array(CommandLine.arguments.dropFirst())))
+  }
 }

@@ -18,7 +18,13 @@ struct Eval: ParsableCommand {
   @Option(help: ArgumentHelp("Evaluate inside the running `sx serve` that has this probe socket.", valueName: "path"))
   var connect: String?
 
+  @OptionGroup var heapLimit: HeapLimit
+  @OptionGroup var timeLimit: TimeLimit
+
   func validate() throws {
+    if connect != nil && (heapLimit.size != nil || timeLimit.timeout != nil) {
+      throw ValidationError("--connect does not go together with --max-heap and --timeout: the other process has its own limits.")
+    }
     if connect != nil && !files.isEmpty {
       throw ValidationError("--load and --connect do not go together; use (load \"file\") in the expression.")
     }
@@ -26,12 +32,29 @@ struct Eval: ParsableCommand {
 
   func run() {
     if let connect { ask(connect) }
-    Program.run { [source, files] interpreter, host in
+    Program.run(heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout) { [source, files] interpreter, host in
       for file in files { try interpreter.evaluate(bytes: Files.contents(of: file), file: file) }
       let bytes = source == "-" ? try Files.standardInput() : Array(source.utf8)
       let value = try interpreter.evaluate(bytes: bytes, file: source == "-" ? "<stdin>" : "<eval>")
       host.write(value.description + "\n", to: .standardOutput)
     }
+  }
+
+  /// The arguments with an expression such as `-5` or `-2/3` behind `--`, because options begin like that. No option of any subcommand
+  /// begins with a digit.
+  static func withExpressionLast(_ arguments: [String]) -> [String] {
+    guard arguments.first == configuration.commandName, !arguments.contains("--"),
+      let place = arguments.firstIndex(where: { isNegativeNumber($0) }), !["--load", "--connect", "--timeout", "--max-heap"].contains(arguments[place - 1])
+    else { return arguments }
+    var others = arguments
+    let expression = others.remove(at: place)
+    return others + ["--", expression]
+  }
+
+  private static func isNegativeNumber(_ argument: String) -> Bool {
+    let bytes = Array(argument.utf8.prefix(3)), digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    guard bytes.count > 1, bytes[0] == UInt8(ascii: "-") else { return false }
+    return digits.contains(bytes[1]) || bytes.count > 2 && bytes[1] == UInt8(ascii: ".") && digits.contains(bytes[2])
   }
 
   /// No interpreter of our own: the other process has one.

@@ -11,18 +11,51 @@ import SXHost
 
 /// What all subcommands share: an interpreter on a thread with a big stack, and one way to end.
 enum Program {
+  /// The exit status of a program that took longer than it may, as that of timeout(1).
+  private static let timedOut: Int32 = 124
+  /// Seconds after which a program that was told to stop is ended from outside: a primitive that takes long hears nothing.
+  private static let grace = 3.0
+
   /// Runs `body` with a fresh interpreter and ends the process: with 0, or with 1 after showing the error that it threw.
-  static func run(arguments: [String] = [], stopsServersOnSignals: Bool = false, _ body: @escaping @Sendable (Interpreter, SystemHost) throws -> Void) -> Never {
+  ///
+  /// - Parameters:
+  ///   - heapLimit: bytes that values may take; half of the machine's memory by default.
+  ///   - timeout: seconds that `body` may take.
+  static func run(
+    arguments: [String] = [], stopsServersOnSignals: Bool = false, heapLimit: Int = HeapLimit.standard, timeout: Double? = nil,
+    _ body: @escaping @Sendable (Interpreter, SystemHost) throws -> Void
+  ) -> Never {
     let configuration = SystemHost.Configuration(arguments: arguments, stopsServersOnSignals: stopsServersOnSignals)
+    let late = "took longer than \(Milliseconds.text((timeout ?? 0) * 1000))"
     var status: Int32 = 1
     do {
       status = try InterpreterThread.run(configuration) { interpreter, host in
+        interpreter.heapLimit = heapLimit
+        let deadline = Deadline(seconds: timeout) { [cancellation = interpreter.cancellation, mailbox = host.mailbox] in
+          cancellation.cancel()
+          // It may wait for events; an empty one lets it look up.
+          mailbox.post { _ in }
+        }
+        let end = Deadline(seconds: timeout.map { $0 + grace }) {
+          complain("sx: \(late), and is inside of a primitive that cannot be interrupted")
+          SystemHost.endProcess(timedOut)
+        }
+        defer {
+          deadline.stop()
+          end.stop()
+        }
         do {
           try body(interpreter, host)
           return 0
         } catch {
-          show(error, on: host)
-          return 1
+          guard deadline.hasPassed else {
+            show(error, on: host)
+            return 1
+          }
+          var diagnostic = error as? Diagnostic ?? Diagnostic(message: late)
+          diagnostic.message = late
+          show(diagnostic, on: host)
+          return timedOut
         }
       }
     } catch {

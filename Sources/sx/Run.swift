@@ -7,7 +7,7 @@ struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
     abstract: "Run a program.",
-    discussion: "(command-line) gives the file and the arguments. When OTEL_EXPORTER_OTLP_ENDPOINT is set, spans are exported.")
+    discussion: "Options stand in front of the file. (command-line) gives the file and the arguments. When OTEL_EXPORTER_OTLP_ENDPOINT is set, spans are exported.")
 
   @Argument(help: ArgumentHelp("The program; - reads it from standard input.", valueName: "file"))
   var file: String
@@ -15,8 +15,11 @@ struct Run: ParsableCommand {
   @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("Arguments for the program.", valueName: "arg"))
   var arguments: [String] = []
 
+  @OptionGroup var heapLimit: HeapLimit
+  @OptionGroup var timeLimit: TimeLimit
+
   func run() {
-    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true) { [file] interpreter, host in
+    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true, heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout) { [file] interpreter, host in
       let isStandardInput = file == "-"
       let bytes = isStandardInput ? try Files.standardInput() : try Files.contents(of: file)
       try Telemetry.exporting(interpreter, host) {

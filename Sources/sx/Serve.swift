@@ -24,12 +24,14 @@ struct Serve: ParsableCommand {
   @Option(help: ArgumentHelp("Open a Unix socket for `sx eval --connect` here, for this user only.", valueName: "path"))
   var probe: String?
 
+  @OptionGroup var heapLimit: HeapLimit
+
   func validate() throws {
     guard (0...65535).contains(port) else { throw ValidationError("The port must be from 0 to 65535.") }
   }
 
   func run() {
-    Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true) { [file, host, port, probe] interpreter, outside in
+    Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true, heapLimit: heapLimit.bytes()) { [file, host, port, probe] interpreter, outside in
       if let file {
         try interpreter.evaluate(bytes: Files.contents(of: file), file: file)
         guard try interpreter.evaluate("(global-value \"app\")").isFunction else {
@@ -44,7 +46,7 @@ struct Serve: ParsableCommand {
       }
       do {
         try Telemetry.exporting(interpreter, outside) {
-          try interpreter.evaluate("(host/serve \(application) \(port) \(quoted(host)))", file: Self.caller)
+          try interpreter.evaluate("(host/serve \(application) \(port) \(StringLiteral.of(host)))", file: Self.caller)
         }
       } catch let diagnostic as Diagnostic where diagnostic.location?.file == Self.caller {
         // The place is our own line of SX, which tells the user nothing.
@@ -54,11 +56,6 @@ struct Serve: ParsableCommand {
   }
 
   private static let caller = "<serve>"
-}
-
-/// A text as a string literal of SX.
-private func quoted(_ text: String) -> String {
-  "\"" + text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
 }
 
 private func greeting(_ address: ListeningAddress, probe: String?, isShop: Bool) -> String {

@@ -106,7 +106,7 @@ import Testing
     // A frame of kind 4: refusal, in words.
     #expect(try await Array(confused.readToEnd().utf8)[4] == 4)
     let unknown = try RawConnection(unix: server.path)
-    try await unknown.send([0, 0, 0, 0, 9])
+    try await unknown.send([0, 0, 0, 0, 99])
     #expect(try await unknown.readToEnd().contains("unknown kind of frame"))
     // A client that leaves before its answer is there.
     try await RawConnection(unix: server.path).send([0, 0, 0, 12, 1] + Array("(sleep 200) ".utf8))

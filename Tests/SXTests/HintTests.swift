@@ -40,11 +40,26 @@ import Testing
     ("(handler-bind 5 1)", "usage: (handler-bind ((predicate handler)…) body…)"),
     ("(handler-bind (5) 1)", "usage: (handler-bind ((predicate handler)…) body…)"),
     ("(as-> 1 2 3)", "usage: (as-> value name form…)"),
+    ("(reduce and true (list 1))", "(every? identity list) tells whether all are true; a function of two is (fn (a b) (and a b))"),
+    ("(reduce or false (list 1))", "(some identity list) finds the first that is true; a function of two is (fn (a b) (or a b))"),
+    ("(map if (list 1))", "a function that does the same is written around it: (fn (parameter…) (if …))"),
     ("(list 1, 2)", "a comma puts a value into a form after a backquote; it does not separate arguments"),
     ("(list ,@(list 1))", "`,@` puts the elements of a list into a form after a backquote"),
     ("`,@(list 1)", "`,@` puts its elements into the list that it stands in: `(1 ,@more)"),
     ("(if true (list 1) (else 2))", "`if` takes its alternative as a third form: (if test then else)"),
     ("(=> x (+ x 1))", "a function is written (fn (parameter…) body…)"),
+
+    // Macros of the prelude: the usage comes from their documentation.
+    ("(let-match x)", "usage: (let-match pattern value body…)"),
+    ("(match 5)", "usage: (match value (pattern body…) …)"),
+    ("(define-record-type point)", "usage: (define-record-type name (constructor field …) predicate (field accessor modifier) …)"),
+    ("(defcomp ~x)", "usage: (defcomp ~name (&key a b &rest children) body…)"),
+    ("(define-values 4 5)", "usage: (define-values formals expression)"),
+    ("(receive)", "usage: (receive formals expression body…)"),
+    ("(shift 3 4)", "usage: (shift k body…)"),
+    ("(case-lambda 3)", "usage: (case-lambda (formals body…) …)"),
+    ("(scope)", "usage: (scope name body…)"),
+    ("(delay)", "usage: (delay expression)"),
 
     // The reader.
     ("(+ 1 2))", "there is a closing bracket too many, or the opening one is missing before it"),

@@ -172,7 +172,7 @@ def test_a_type_error_names_primitive_position_and_type(sx):
     outcome = sx("eval", '(+ 1 "two")')
     assert outcome.status == 1
     assert "+" in outcome.err and "Expected number, got string" in outcome.err
-    assert located(outcome.err, "<eval>:1:1") or located(outcome.err, "<eval>:1:6")
+    assert located(outcome.err, "<eval>:1:6")
 
 
 def test_too_many_arguments_are_an_error_that_names_the_function(sx):
@@ -194,6 +194,64 @@ def test_wrong_usage_ends_with_64(sx, arguments):
     assert outcome.status == 64
     assert outcome.out == ""
     assert "usage" in outcome.err.lower()
+
+
+@pytest.mark.parametrize(("source", "value"), [("-5", "-5"), ("-2/3", "-2/3"), ("-.5", "-0.5"), ("-1e3", "-1000.0"), ("-1 (+ 1 2)", "3")])
+def test_an_expression_may_begin_with_a_negative_number(sx, source, value):
+    assert sx("eval", source).out == value + "\n"
+    sx.write("a.sx", "(define a 1)")
+    assert sx("eval", source, "--load", "a.sx").out == value + "\n"
+    assert sx("eval", "--load", "a.sx", "--", source).out == value + "\n"
+
+
+@pytest.mark.parametrize(("status", "seen"), [(3, 3), (255, 255), (256, 255), (-1, 255), (512, 255), (4294967296, 255), (0, 0)])
+def test_a_failure_never_has_the_status_of_success(sx, status, seen):
+    assert sx("eval", f"(exit {status})").status == seen
+
+
+# ── Limits ───────────────────────────────────────────────────────────────────────────────────────
+
+
+GROWING = "(let loop ((l (list)))\n  (loop (cons 1 l)))"
+
+
+def test_an_endless_allocation_ends_in_a_clean_error(sx):
+    sx.write("growing.sx", GROWING)
+    for arguments in (["eval", "--max-heap", "40M", GROWING], ["run", "--max-heap", "40M", "growing.sx"]):
+        outcome = sx(*arguments)
+        assert (outcome.status, outcome.out) == (1, "")
+        assert "out of memory: the heap limit is reached" in outcome.err
+        assert ":2:" in outcome.err or ":1:" in outcome.err
+
+
+def test_no_script_catches_the_end_of_the_memory(sx):
+    outcome = sx("eval", "--max-heap", "40M", f"(guard (e (true 5)) {GROWING})")
+    assert outcome.status == 1
+
+
+def test_what_fits_into_the_limit_runs(sx):
+    # A list of 100,000 elements of a few words each.
+    assert sx("eval", "--max-heap", "40M", "(len (map inc (range 0 100000)))").out == "100000\n"
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "x", "5X", "", "99999999999999999999G"])
+def test_a_senseless_size_is_wrong_usage(sx, size):
+    assert sx("eval", f"--max-heap={size}", "1").status == 64
+
+
+@pytest.mark.parametrize("source", ["(let loop () (loop))", "(sleep 100000)", "(guard (e (true 5)) (let loop () (loop)))"])
+def test_a_program_that_takes_too_long_ends_with_124(sx, source):
+    sx.write("slow.sx", f'(println "before")\n{source}\n')
+    outcome = sx("run", "--timeout", "0.4", "slow.sx")
+    assert (outcome.status, outcome.out) == (124, "before\n")
+    assert "took longer than 400 ms" in outcome.err
+    assert located(outcome.err, "slow.sx:2:1") or "slow.sx:2:" in outcome.err
+    assert sx("eval", "--timeout", "0.4", source).status == 124
+
+
+def test_a_program_that_is_quick_enough_ends_as_usual(sx):
+    assert sx("eval", "--timeout", "50", "(+ 1 2)").out == "3\n"
+    assert sx("eval", "--timeout", "0", "1").status == 64
 
 
 def test_help_names_every_subcommand(sx):
@@ -374,7 +432,8 @@ def test_the_line_of_a_huge_source_is_shown_around_the_mistake(sx):
     assert "first 5" in outcome.err
     caret = next(line for line in lines if set(line) <= set(" |^"))
     shown = lines[lines.index(caret) - 1]
-    assert shown[caret.index("^"):].startswith("(first 5)") and caret.count("^") == len("(first 5)")
+    # Under the argument.
+    assert shown[caret.index("^") - len("(first "):].startswith("(first 5)") and caret.count("^") == 1
 
 
 def test_errors_are_coloured_on_a_terminal_only(sx):

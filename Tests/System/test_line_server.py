@@ -190,10 +190,22 @@ def test_a_program_cannot_change_what_commands_mean(serve_lines):
     assert out.splitlines()[-1] == "(ok 0 2)"
 
 
-def test_exit_ends_the_server_with_its_status(serve_lines):
-    status, out, _ = serve_lines('(eval "(begin (exit 3) (println \\"never\\"))")\n(ping)\n')
-    assert status == 3
-    assert out == READY + '(error 0 "the program called (exit 3)")\n'
+def test_a_program_that_calls_exit_is_answered_and_the_server_goes_on(serve_lines):
+    status, out, err = serve_lines(
+        '(eval "(begin (exit 3) (println \\"never\\"))")\n(eval "(define kept 1)")\n(load-source "(exit)")\n(eval "kept")\n(ping)\n')
+    assert (status, err) == (0, "")
+    assert out.splitlines()[1:] == ['(error 0 "the program called (exit 3)")', "(ok 0 1)", '(error 0 "the program called (exit 0)")', "(ok 0 1)", "(ok 0)"]
+
+
+def test_a_fiber_that_calls_exit_between_commands_ends_alone(conversation):
+    conversation.ask('(eval "(spawn (fn () (sleep 20) (exit 3)))")')
+    subprocess.run(["sleep", "0.3"], check=True)
+    assert conversation.ask('(eval "(+ 1 2)")') == "(ok 0 3)"
+
+
+@pytest.mark.parametrize(("source", "value"), [("(values 1 2)", "(values 1 2)"), ("(values)", "(values)"), ("(values 1)", "1"), ("(values nil (list 1))", "(values nil (1))")])
+def test_an_answer_holds_one_value(serve_lines, source, value):
+    assert serve_lines(f'(eval "{source}")\n')[1] == f"{READY}(ok 0 {value})\n"
 
 
 def test_every_answer_arrives_at_once(conversation):

@@ -225,6 +225,22 @@ def test_control_d_drops_an_open_form_and_then_leaves(terminal):
     assert session.end() == 0
 
 
+def test_control_d_on_a_line_that_was_only_indented_drops_the_form(terminal):
+    session = terminal()
+    session.enter("(let ((x 1))")
+    session.wait_until(lambda: session.column > 4, "the indentation")
+    row = session.screen.cursor.y
+    session.send(CONTROL_D)
+    session.wait_for_prompt(below=row)
+    assert session.answer("(+ 1 2)") == ["3"]
+    # In a line with text it deletes what stands behind the cursor.
+    session.send("(+ 1 23)\x01" + CONTROL_D)
+    session.wait_for_line("sx> + 1 23)")
+    session.send("(" + ENTER)
+    session.wait_for_text("24")
+    assert session.end() == 0
+
+
 def test_the_end_of_the_terminal_ends_the_session(terminal):
     session = terminal()
     session.enter("(+ 1")
@@ -508,6 +524,22 @@ def test_trace_prints_calls_and_values(terminal):
     assert "no global" in session.answer(",trace nowhere")[0]
 
 
+def test_a_trace_of_an_endless_recursion_is_bounded(sx):
+    outcome = sx("repl", stdin="(define (down n) (+ 1 (down (+ n 1))))\n,trace down\n(down 0)\n")
+    lines = [line.strip() for line in outcome.out.splitlines()]
+    # 41 calls and one note.
+    assert lines[2:] == [f"(down {n})" for n in range(41)] + ["… calls deeper than this one are not shown"]
+    assert "stack overflow" in outcome.err
+
+
+def test_a_trace_of_many_calls_is_cut_with_a_note(sx):
+    outcome = sx("repl", stdin="(define (one n) n)\n,trace one\n(let () (for-each one (range 0 1000)) 7)\n(one 5)\n")
+    lines = outcome.out.splitlines()
+    assert lines[2:4] == ["(one 0)", "→ 0"]
+    # 500 lines are 250 calls; the next turn begins anew.
+    assert lines[500:] == ["(one 249)", "→ 249", "… more calls are not shown", "7", "(one 5)", "→ 5", "5"]
+
+
 def test_tracing_what_tracing_is_made_of_does_no_harm(terminal):
     session = terminal()
     for name in ["map", "str", "pretty", "println", "apply", "reverse"]:
@@ -577,6 +609,26 @@ def test_a_session_inside_a_server_is_the_same(terminal, probed, tmp_path):
     assert session.answer("loaded") == ["7"]
     session.send("twi" + TAB)
     session.wait_for_line("sx> twice")
+
+
+def test_what_a_session_prints_comes_to_it_and_not_to_the_server(terminal, serve):
+    server = serve()
+    session = terminal("repl", "--connect", str(server.probe_path))
+    assert session.answer('(let () (println "mine") (print "and" 1 "") (eprintln "too") 7)') == ["mine", "and 1 too", "7"]
+    assert session.answer('(print "no line break")') == ["no line break", "nil"]
+    assert len(session.answer('(for-each println (range 0 100))')) == 101
+    # A fiber that is still there when the turn is over prints where the server does.
+    session.answer('(spawn (fn () (sleep 300) (println "left behind")))')
+    wait_until(lambda: "left behind" in server.out, "the output of the fiber", seconds=20)
+    assert "mine" not in server.out + server.err and "too" not in server.out + server.err
+
+
+def test_other_fibers_of_a_server_print_to_the_server(terminal, serve):
+    server = serve()
+    server.evaluate('(spawn (fn () (let loop ((n 0)) (sleep 50) (println "tick") (loop (+ n 1)))))')
+    session = terminal("repl", "--connect", str(server.probe_path))
+    assert session.answer("(let () (sleep 400) 5)") == ["5"]
+    wait_until(lambda: server.out.count("tick") > 3, "the ticks", seconds=20)
 
 
 @pytest.mark.parametrize("form", ["(let loop () (loop))", "(sleep 600000)"])

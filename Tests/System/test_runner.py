@@ -106,9 +106,9 @@ def test_an_error_shows_its_source_and_the_calls_that_led_to_it(sx):
         "     deep.sx:2",
         "",
         "     error: first: argument 1: expected list, got number 5",
-        "       at deep.sx:2:8",
+        "       at deep.sx:2:15",
         "      2 |   (+ 1 (first list)))",
-        "        |        ^^^^^^^^^^^^",
+        "        |               ^^^^",
         "       in inner at deep.sx:2:8",
     ]
     assert shown[8] == "       in outer at deep.sx:4:8"
@@ -235,9 +235,109 @@ def test_a_file_that_does_not_end_loading_is_a_failure(sx):
     assert "took longer than 500 ms after the case arithmetic > more > powers, at slow.sx:11:" in outcome.out
 
 
+def test_a_case_that_takes_too_long_in_a_primitive_is_a_failure_and_the_others_run(sx):
+    # A search in which every place looks good almost to the end.
+    slow = '(string-contains? (repeat "a" 120000) (str (repeat "a" 60000) "b"))'
+    sx.write("slow.sx", f'(defsuite "slow" (deftest "primitive" {slow}) (deftest "after" (assert true)) (deftest "wrong" (assert= 1 2)))')
+    outcome = sx("test", "--timeout", "0.05", "-v", "slow.sx")
+    assert cases(outcome.out) == ["slow > primitive", "slow > after", "slow > wrong"]
+    assert "took longer than 50 ms" in outcome.out
+    assert last_line(outcome.out) == "1 passed, 2 failed"
+
+
+def test_a_counting_suite_goes_on_after_a_case_that_takes_too_long_in_a_primitive(sx):
+    slow = '(string-contains? (repeat "a" 120000) (str (repeat "a" 60000) "b"))'
+    sx.write("counting.sx", COUNTER.replace('(c-test "one" (+ 0 1) 1)', f'(c-test "one" {slow} false)').replace("(list 1 5 3)", "(list 1 2 3)"))
+    outcome = sx("test", "--timeout", "0.05", "-v", "counting.sx")
+    assert cases(outcome.out) == ["counting.sx > one", "counting.sx > two", "counting.sx > made 1", "counting.sx > made 2"]
+    assert last_line(outcome.out) == "3 passed, 1 failed"
+
+
+def test_a_case_that_takes_too_much_memory_is_a_failure_and_the_others_run(sx):
+    sx.write("big.sx", '(defsuite "big" (deftest "grows" (let loop ((l (list))) (loop (cons 1 l)))) (deftest "after" (assert true)))')
+    outcome = sx("test", "--max-heap", "40M", "-v", "big.sx")
+    assert outcome.status == 1
+    assert cases(outcome.out) == ["big > grows", "big > after"]
+    assert "out of memory: the heap limit is reached" in outcome.out
+    assert last_line(outcome.out) == "1 passed, 1 failed"
+
+
 def test_a_slow_suite_of_quick_cases_is_not_stopped(sx):
     sx.write("many.sx", '(defsuite "many" ' + '(deftest "s" (sleep 300)) ' * 5 + ")")
     assert sx("test", "--timeout", "1", "many.sx").status == 0
+
+
+# ── What must not look green ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_spawned_fiber_that_fails_is_a_failure_of_its_case(sx):
+    sx.write(
+        "fibers.sx",
+        """(defsuite "fibers"
+  (deftest "starts one"
+    (spawn (fn ()
+      (error "boom"))))
+  (deftest "waits for one"
+    (spawn (fn () (error "bang")))
+    (sleep 5))
+  (deftest "quick" (assert true)))
+""",
+    )
+    outcome = sx("test", "fibers.sx")
+    assert outcome.status == 1
+    assert "1) fibers > starts one" in outcome.out and "2) fibers > waits for one" in outcome.out
+    assert "a spawned fiber has failed: boom" in outcome.out and "a spawned fiber has failed: bang" in outcome.out
+    assert last_line(outcome.out) == "1 passed, 2 failed"
+
+
+def test_a_spawned_fiber_that_fails_outside_of_cases_is_a_failure_of_the_suite(sx):
+    sx.write("fibers.sx", '(defsuite "fibers" (deftest "quick" (assert true)))\n(spawn (fn () (error "boom")))\n')
+    outcome = sx("test", "fibers.sx")
+    assert outcome.status == 1
+    assert "a spawned fiber has failed: error: boom" in outcome.out
+    assert last_line(outcome.out) == "1 passed, 1 failed"
+
+
+def test_a_fiber_whose_error_is_handled_is_no_failure(sx):
+    sx.write("fibers.sx", '(defsuite "fibers" (deftest "c" (spawn (fn () (guard (e (true nil)) (error "boom"))))))')
+    assert sx("test", "fibers.sx").status == 0
+
+
+FAILING = '(defsuite "s" (deftest "wrong" (assert= 1 2)) (deftest "right" (assert= 1 1)))'
+
+
+@pytest.mark.parametrize(
+    ("definition", "told"),
+    [
+        ("(define (assert= a b) nil)", "assert=, as the suite defines it, passes whatever it is given"),
+        ("(define (assert a) true) (define (assert-nil a) true)", "assert, assert-nil, as the suite defines them, passes whatever it is given"),
+        ("(define (try-call f) {:ok true})", "try-call did not run the case to its end, as the suite defines it"),
+        ("(define (try-call f) (guard (e (true nil)) (f)) {:ok true})", "s > wrong"),
+        ("(define (try-call f) nil)", "try-call gave nil"),
+        ("(define (report-fail name message) nil)", "s > wrong"),
+        ("(define (report-fail name message) (report-pass name))", "s > wrong"),
+        ("(define (report-pass name) nil)", "report-pass does not report that the case has passed, as the suite defines it"),
+    ],
+)
+def test_a_suite_cannot_make_passes_of_its_failures(sx, definition, told):
+    sx.write("shadow.sx", definition + "\n" + FAILING)
+    outcome = sx("test", "shadow.sx")
+    assert outcome.status == 1
+    assert told in outcome.out
+
+
+def test_a_suite_may_bring_assertions_and_a_try_call_that_do_their_work(sx):
+    sx.write(
+        "own.sx",
+        """(define (try-call f) (guard (e (true {:ok false :error "mine"})) (f) {:ok true}))
+(define (assert= a b) (unless (= a b) (error "not the same")))
+(define (assert-type value type) (unless (= type (type-of value)) (error "of another type")))
+"""
+        + FAILING,
+    )
+    outcome = sx("test", "own.sx")
+    assert last_line(outcome.out) == "1 passed, 1 failed"
+    assert "passes whatever" not in outcome.out
 
 
 # ── Choosing ─────────────────────────────────────────────────────────────────────────────────────
@@ -420,6 +520,18 @@ FOREIGN = """; Forms of its own, on what the host supplies.
   (defsuite "deep"
     (deftest "boom" (error "the boiler burst"))))
 """
+
+
+def test_a_counting_file_is_known_by_its_looks(sx):
+    sx.write("alone.sx", COUNTER)
+    outcome = sx("test", "alone.sx")
+    assert outcome.status == 1
+    assert "1) alone.sx > two" in outcome.out
+    assert last_line(outcome.out) == "3 passed, 1 failed"
+    assert last_line(sx("test", "alone.sx:10").out) == "1 passed, 0 failed"
+    # The runner may be defined as a function, too.
+    sx.write("alone.sx", COUNTER.replace("(define c-tests-run!\n  (fn () ", "(define (c-tests-run!)\n  (begin "))
+    assert last_line(sx("test", "alone.sx").out) == "3 passed, 1 failed"
 
 
 def test_a_suite_with_forms_of_its_own_runs(sx):

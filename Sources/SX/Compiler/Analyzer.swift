@@ -174,6 +174,9 @@ struct Analyzer {
     case nil:
       let index = globalIndex(item.value)
       if isPrelude, let native = machine.original(index) { return .constant(native) }
+      if machine.globals[index] == .unbound, machine.pending[index] == nil, SpecialForm(item.value, machine) != nil {
+        throw syntaxError("`\(machine.stripped(item.value).text)` is a special form, and no value that can be passed on", item.span)
+      }
       noteGlobal?(index, item.span)
       return .global(index, item.span)
     }

@@ -96,9 +96,14 @@ extension Machine {
     }
     if let (_, use) = error.expansions.first {
       result.expansions = error.expansions.map { Expansion(macro: $0.macro, location: sources.location($0.span)) }
-      // A macro of the prelude has nothing to show to its user but the use.
-      if error.span.isNone, result.trace.first?.isPrelude ?? true { place(&result, use) }
+      // A macro of the prelude has nothing to show to its user but the use, and how it is written.
+      if result.trace.first?.isPrelude ?? true {
+        if error.span.isNone { place(&result, use) }
+        if result.trace.allSatisfy(\.isPrelude) { result.trace = [] }
+      }
+      if result.hint == nil { result.hint = usage(of: result.expansions, named: result.message) }
     }
+    narrowToArgument(&result, error)
     if depth < Machine.deepestCause { result.causes = causes.map { diagnostic(Raise(condition: $0), depth: depth + 1) } }
     return result
   }
@@ -153,6 +158,41 @@ extension Machine {
     guard line.first == "(" || line.first == "[", String(line.dropFirst()).hasPrefix(name) else { return }
     let column = at.column + 1
     result.location = SourceLocation(file: at.file, line: at.line, column: column, endLine: at.line, endColumn: column + name.unicodeScalars.count)
+  }
+
+  /// How a macro is written whose expansion complains of its form in the way of special forms: "`name` takes …".
+  private func usage(of expansions: [Expansion], named message: String) -> String? {
+    guard let macro = expansions.first?.macro, message.hasPrefix("`\(macro)` takes ") else { return nil }
+    return interpreter.documentation(of: macro).flatMap { $0.usage.isEmpty ? nil : "usage: " + $0.usage.joined(separator: " or ") }
+  }
+
+  /// The place of a call becomes that of the argument that the called function does not take.
+  private func narrowToArgument(_ result: inout Diagnostic, _ error: ErrorObject) {
+    guard error.span.isNone, let call = result.location, let captures = Hint.match("*: argument *: *", error.message), let number = Int(captures[1]), number > 0,
+      // The innermost call outside the prelude, which is what has been placed.
+      let span = error.stackTrace?.entries.first(where: { sources.text(at: $0.span.start).map { !$0.isPrelude } ?? false })?.span, sources.location(span) == call,
+      let text = sources.text(at: span.start), let form = sourceForm(span), form.isListCell, form.length > number
+    else { return }
+    let head = heap.element(form, 0)
+    guard head.isKind(.symbol), head.text == captures[0], !isThreaded(span, text) else { return }
+    var rest = form
+    for _ in 0..<number {
+      guard rest.isPair else { return }
+      rest = rest.tail
+    }
+    if rest.isPair { place(&result, rest.elementSpan) }
+  }
+
+  /// Whether the form stands in a `->` or its like, which gives it one more argument.
+  private func isThreaded(_ span: SourceSpan, _ text: SourceText) -> Bool {
+    var current = topLevelForm(text, Int(span.start - text.base))
+    while let list = current, list.isListCell, list.length > 0, list.listSpan != span {
+      let inner = ListElements(list).first { !$0.listSpan.isNone && $0.listSpan.start <= span.start && span.end <= $0.listSpan.end }
+      let head = heap.element(list, 0)
+      if inner?.listSpan == span, head.isKind(.symbol), let form = SpecialForm(head, self), form == .thread || form == .threadLast { return true }
+      current = inner
+    }
+    return false
   }
 
   /// The message for an undefined symbol, when a name that stands in the same form of the source, a parameter or a local variable, is at least as

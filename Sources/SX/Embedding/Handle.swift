@@ -40,6 +40,8 @@ public final class Handle: CustomStringConvertible {
     guard value.isDict, let found = interpreter.machine.heap.get(value, interpreter.machine.heap.string(key)) else { return nil }
     return Handle(interpreter, found)
   }
+  /// What `values` was given, when that was not exactly one value; nil for a single value.
+  public var values: [Handle]? { value.object(as: MultipleValues.self)?.values.map { Handle(interpreter, $0) } }
   /// Handles of the elements of a list; nil for other values.
   public var elements: [Handle]? {
     value.isListOrNil ? ListElements(value).map { Handle(interpreter, $0) } : nil

@@ -32,7 +32,7 @@ struct Hint {
     for row in table {
       switch row.pattern {
       case .message(let pattern):
-        if let captures = match(pattern, message) { return row.filled(captures) }
+        if let captures = match(pattern, message), let advice = row.filled(captures) { return advice }
       case .undefined(let names):
         guard message.hasPrefix("Undefined symbol: ") else { continue }
         let name = message.dropFirst(18).prefix { $0 != "," }
@@ -44,13 +44,15 @@ struct Hint {
     return nil
   }
 
-  private func filled(_ captures: [String]) -> String {
+  private func filled(_ captures: [String]) -> String? {
     var out = "", rest = Substring(advice)
     while let mark = rest.firstIndex(of: "$") {
       out += rest[..<mark]
       rest = rest[rest.index(after: mark)...]
       if rest.hasPrefix("usage") {
-        out += captures.first.flatMap { SpecialForm(rawValue: $0)?.description?.usage.joined(separator: " or ") } ?? ""
+        // Macros are no special forms, and their usage is found in their documentation.
+        guard let usage = captures.first.flatMap({ SpecialForm(rawValue: $0)?.description?.usage.joined(separator: " or ") }) else { return nil }
+        out += usage
         rest = rest.dropFirst(5)
       } else if let digit = rest.first?.wholeNumberValue, digit >= 1, digit <= captures.count {
         out += captures[digit - 1]
@@ -121,6 +123,9 @@ struct Hint {
     Hint("`handler-bind` needs a list of clauses, got *", "usage: (handler-bind ((predicate handler)…) body…)"),
     Hint("a `handler-bind` clause is a list of a predicate and a handler, got *", "usage: (handler-bind ((predicate handler)…) body…)"),
     Hint("`as->` needs a name, got *", "usage: (as-> value name form…)"),
+    Hint("`and` is a special form, *", "(every? identity list) tells whether all are true; a function of two is (fn (a b) (and a b))"),
+    Hint("`or` is a special form, *", "(some identity list) finds the first that is true; a function of two is (fn (a b) (or a b))"),
+    Hint("`*` is a special form, *", "a function that does the same is written around it: (fn (parameter…) ($1 …))"),
     Hint("`,` stands outside of a quasiquote", "a comma puts a value into a form after a backquote; it does not separate arguments"),
     Hint("`,@` stands outside of a quasiquote", "`,@` puts the elements of a list into a form after a backquote"),
     Hint("`,@` needs a list around it", "`,@` puts its elements into the list that it stands in: `(1 ,@more)"),

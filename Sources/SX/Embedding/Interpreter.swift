@@ -197,9 +197,13 @@ public final class Interpreter {
     }
   }
 
+  /// Told about every condition that has ended a spawned fiber, after it was reported on standard error.
+  public var onFiberFailure: ((Diagnostic) -> Void)?
+
   /// Shows an error that nobody waits for.
   func report(_ diagnostic: Diagnostic, in place: String) {
     var text = "in \(place): " + diagnostic.rendered(color: false) + "\n"
     text.withUTF8 { host.write(UnsafeRawBufferPointer($0), to: .standardError) }
+    onFiberFailure?(diagnostic)
   }
 }

@@ -4,6 +4,8 @@ public struct SourceForm: Sendable {
   public let head: String
   /// Its second element, when that is a string.
   public let name: String?
+  /// The name that a definition gives: its second element when that is a symbol, or the symbol in front of the parameters.
+  public let definedName: String?
   /// Where it stands. Columns count scalars.
   public let location: SourceLocation
   /// The same in bytes from the beginning of the text.
@@ -45,6 +47,11 @@ extension Interpreter {
     }
   }
 
+  private func definedName(_ target: Value) -> String? {
+    let name = target.isListCell && target.length > 0 ? machine.heap.element(target, 0) : target
+    return name.isKind(.symbol) ? name.text : nil
+  }
+
   /// Data may be nested as deep as it likes, so this keeps its own stack.
   private func collect(_ form: Value, _ text: SourceText, into forms: inout [SourceForm]) {
     var pending: [(value: Value, isTopLevel: Bool)] = [(form, true)]
@@ -57,7 +64,8 @@ extension Interpreter {
       if elements[0].isKind(.symbol), !span.isNone, let location = machine.sources.location(span) {
         forms.append(
           SourceForm(
-            head: elements[0].text, name: elements.count > 1 && elements[1].isString ? elements[1].text : nil, location: location,
+            head: elements[0].text, name: elements.count > 1 && elements[1].isString ? elements[1].text : nil,
+            definedName: elements.count > 1 ? definedName(elements[1]) : nil, location: location,
             bytes: Int(span.start - text.base)..<Int(span.end - text.base), isTopLevel: isTopLevel))
       }
       for element in elements.reversed() { pending.append((element, false)) }

@@ -33,10 +33,11 @@ public final class Session {
   ///
   /// - Parameters:
   ///   - show: gets whole lines, without the last line break.
+  ///   - output: gets what the turn and the fibers it starts print, as it comes; when it answers false, and without it, the host gets that.
   ///   - completion: told once about the end.
   @discardableResult
-  public func begin(_ turn: Turn, show: @escaping (String) -> Void, completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
-    let (function, arguments) = call(for: turn, show)
+  public func begin(_ turn: Turn, show: @escaping (String) -> Void, output: ((String) -> Bool)? = nil, completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
+    let (function, arguments) = call(for: turn, show, output)
     return interpreter.spawn(function, arguments, onFailure: { [unowned self] in keep($0, as: "*e") }) { result in
       completion(result.mapError(Session.withoutOwnPlace))
     }
@@ -91,7 +92,7 @@ public final class Session {
     }
   }
 
-  private func call(for turn: Turn, _ show: @escaping (String) -> Void) -> (Value, [Value]) {
+  private func call(for turn: Turn, _ show: @escaping (String) -> Void, _ output: ((String) -> Bool)?) -> (Value, [Value]) {
     let heap = machine.heap
     let showing = heap.allocate(
       object: HostFunction(name: "show", doc: "Shows a text to whoever asked.", parameters: ["string"]) { arguments in
@@ -104,6 +105,11 @@ public final class Session {
     heap.set(options, heap.constantString("plain"), .bool(turn.isPlain))
     // The way of `load`: a path beside which relative ones lie.
     heap.set(options, heap.constantString("directory"), turn.directory.map { heap.string($0 + "/") } ?? .nil)
+    if let output {
+      // Bytes of one value are whole characters.
+      let port = OutputPort(.standardOutput) { output(String(decoding: $0, as: UTF8.self)) }
+      heap.set(options, heap.constantString("output"), heap.allocate(object: port))
+    }
     do {
       if let (name, text) = Session.command(in: turn.source) {
         let run = try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-command")))

@@ -32,6 +32,11 @@ extension NativeTable {
     add("error", required("message"), rest("irritants"), doc: "Raises an error value with a message and whatever else is of interest.", example: "(guard (e (true (error-message e))) (error \"no\" 1)) → \"no\"") { m, args in
       throw m.error(args[0].isString ? args[0].text : Printer.text(args[0], m, .display), irritants: (1..<max(1, args.count)).map { args[$0] })
     }
+    add("control/-refuse", required("message", .string), required("form"), doc: "Raises an error that stands where a list stands that was read from source; for macros that refuse a part of their form.") { m, args in
+      let raise = m.error(args[0].text)
+      raise.condition.object(as: ErrorObject.self)?.span = args[1].listSpan
+      throw raise
+    }
     add("make-error", required("message", .string), rest("irritants"), doc: "An error value, not raised.") { m, args in
       m.error(args[0].text, irritants: (1..<max(1, args.count)).map { args[$0] }).condition
     }

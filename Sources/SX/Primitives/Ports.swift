@@ -19,13 +19,16 @@ final class InputPort: HeapObject {
 final class OutputPort: HeapObject {
   let stream: OutputStream?
   let isBinary: Bool
+  /// Takes what is written to a stream; what it refuses goes to the host.
+  let sink: ((UnsafeBufferPointer<UInt8>) -> Bool)?
   var isOpen = true
   fileprivate(set) var written = ByteWriter(capacity: 64)
   /// The last thing written was the end of a line, or nothing was.
   fileprivate(set) var isAtLineStart = true
 
-  init(_ stream: OutputStream?, isBinary: Bool = false) {
+  init(_ stream: OutputStream?, isBinary: Bool = false, sink: ((UnsafeBufferPointer<UInt8>) -> Bool)? = nil) {
     self.stream = stream
+    self.sink = sink
     self.isBinary = isBinary
   }
   override var typeName: String { "output-port" }
@@ -82,6 +85,7 @@ extension Machine {
   func emit(_ bytes: UnsafeBufferPointer<UInt8>, to port: OutputPort, _ name: StaticString) throws {
     guard let last = bytes.last else { return }
     port.isAtLineStart = last == 10
+    if let sink = port.sink, sink(bytes) { return }
     if let stream = port.stream { return host.write(UnsafeRawBufferPointer(bytes), to: stream) }
     let room = port.written.capacity
     if port.written.count + bytes.count > 1 << 20 { try checkLength(name, port.written.count + bytes.count) }

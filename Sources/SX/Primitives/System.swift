@@ -71,9 +71,8 @@ extension NativeTable {
     add("command-line", doc: "The arguments of the program, as a list.") { m, _ in m.heap.list(m.host.arguments.map { m.heap.string($0) }) }
     add("host-name", doc: "The name of this machine.") { m, _ in m.heap.string(m.host.hostName) }
     add("process-id", doc: "The number of this process.") { m, _ in .fix(m.host.processIdentifier) }
-    addControl("exit", optional("status", .integer), doc: "Ends the program, after what every `dynamic-wind` around the call does on the way out. The status is 0 to 255; 0 when left out.") { m, slot, n in
-      let status = Arguments(base: slot + 1, count: n).integer(0, default: 0)
-      guard 0...255 ~= status else { throw m.error("exit: argument 1: expected a status from 0 to 255, got \(status)") }
+    addControl("exit", optional("status", .integer), doc: "Ends the program, after what every `dynamic-wind` around the call does on the way out. The status is 0 when left out; what a system cannot tell, beyond 0 to 255, is 255.") { m, slot, n in
+      let wanted = Arguments(base: slot + 1, count: n).integer(0, default: 0), status = 0...255 ~= wanted ? wanted : 255
       if !m.state.pointee.winders.isNil {
         slot[1] = .fix(status)
         return try m.enter(try m.boundGlobal(m.globalIndex(m.symbol("control/-leave-program"))), slot, 1)

@@ -185,17 +185,7 @@ struct Printer {
 
   private mutating func quoted(_ v: Value) {
     out.append(UInt8(ascii: "\""))
-    for b in v.utf8 {
-      switch b {
-      case UInt8(ascii: "\""): put("\\\"")
-      case UInt8(ascii: "\\"): put("\\\\")
-      case 10: put("\\n")
-      case 9: put("\\t")
-      case 13: put("\\r")
-      case 0..<0x20, 0x7F: put("\\u00" + (b < 16 ? "0" : "") + String(b, radix: 16))
-      default: out.append(b)
-      }
-    }
+    StringLiteral.append(v.utf8, to: &out)
     out.append(UInt8(ascii: "\""))
   }
 }

@@ -46,10 +46,12 @@ public struct ProbeClient: Sendable {
 
   /// Holds one turn of a session inside the server and waits for its end.
   ///
-  /// - Parameter show: gets what is to be shown, as soon as it arrives.
+  /// - Parameters:
+  ///   - show: gets what is to be shown, as soon as it arrives: whole lines, without the last line break.
+  ///   - print: gets what the turn prints, in pieces.
   /// - Returns: a rendered diagnostic when the turn ended with an error.
   /// - Throws: `ProbeFailure` when the connection breaks or the server refuses the turn.
-  public func converse(_ turn: Session.Turn, show: (String) -> Void) throws(ProbeFailure) -> String? {
+  public func converse(_ turn: Session.Turn, show: (String) -> Void, print: (String) -> Void) throws(ProbeFailure) -> String? {
     let request = ProbeFrame(.converse, ProbeTurn.encode(turn))
     guard request.payload.count <= ProbeFrame.sourceLimit else {
       throw ProbeFailure("the source is longer than \(ProbeFrame.sourceLimit) bytes")
@@ -58,6 +60,7 @@ public struct ProbeClient: Sendable {
     while let answer = try ProbeFrame.read(from: socket, limit: ProbeFrame.answerLimit) {
       switch answer.kind {
       case .shown: show(answer.text)
+      case .printed: print(answer.text)
       case .value: return nil
       case .failure: return answer.text
       case .refusal: throw ProbeFailure("refused: \(answer.text)")

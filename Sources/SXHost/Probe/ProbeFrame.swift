@@ -15,7 +15,7 @@
 /// The client sends one request at a time:
 ///
 /// - `evaluate` with source text gets one answer: `value` with what the printer wrote, or `failure` with a rendered diagnostic.
-/// - `converse` with a turn of a session gets `shown` for every text that is to be shown, then `value` without payload or `failure`.
+/// - `converse` with a turn of a session gets `shown` for every text that is to be shown and `printed` for what it prints meanwhile, then `value` without payload or `failure`.
 /// - `complete` with the beginning of a name gets `value` with all names that begin like it, one a line; `,` asks for the commands.
 ///
 /// While it waits for an answer it may send `interrupt`, which ends the evaluation with a `failure`. A frame that is not acceptable is
@@ -30,6 +30,7 @@ struct ProbeFrame: Sendable, Equatable {
     case shown = 6
     case complete = 7
     case interrupt = 8
+    case printed = 9
   }
 
   /// Longest source text, in bytes.

@@ -7,17 +7,26 @@ import Synchronization
 final class ProbeRequest: Sendable {
   private struct State {
     var answers: [ProbeFrame] = []
+    /// What was printed after all of them.
+    var printed = ""
     /// What runs, and how it is ended.
     var running: (fiber: FiberID, cancellation: Cancellation)?
     var isCancelled = false
     /// The last answer is among `answers` or was taken already.
     var isFinished = false
+
+    mutating func seal() {
+      if !printed.isEmpty { answers.append(ProbeFrame(.printed, printed)) }
+      printed = ""
+    }
   }
 
   /// How often the thread looks whether the client says something, in milliseconds.
   private static let pulse = 50
   /// Further answers are dropped while so many wait for a slow client, which must not hold up the interpreter.
   private static let mostWaiting = 10_000
+  /// Bytes of printed text that wait at most.
+  private static let mostPrinted = 1 << 20
 
   private let mailbox: Mailbox
   private let client: UnixSocket
@@ -41,7 +50,7 @@ final class ProbeRequest: Sendable {
     mailbox.post { [self] interpreter in
       let session = Session(interpreter)
       begin(interpreter, colors: turn.usesColors) { completion in
-        session.begin(turn, show: { [self] in give(ProbeFrame(.shown, $0)) }) { [session] in
+        session.begin(turn, show: { [self] in give(ProbeFrame(.shown, $0)) }, output: { [self] in give(printed: $0) }) { [session] in
           // The session must live as long as its turn.
           _ = session
           completion($0)
@@ -66,6 +75,7 @@ final class ProbeRequest: Sendable {
     while true {
       _ = arrival.wait(timeout: .now() + .milliseconds(Self.pulse))
       let (answers, isFinished) = state.withLock { state in
+        state.seal()
         defer { state.answers = [] }
         return (state.answers, state.isFinished)
       }
@@ -122,10 +132,23 @@ final class ProbeRequest: Sendable {
     if isCancelled { cancellation.cancel(fiber) }
   }
 
+  /// - Returns: false when nobody listens any more: then the server's own output is the place for it.
+  private func give(printed text: String) -> Bool {
+    let isNew = state.withLock { state -> Bool? in
+      guard !state.isFinished else { return nil }
+      // Printing goes piece by piece; what has come together by the time it is fetched travels as one frame.
+      defer { if state.printed.utf8.count < Self.mostPrinted { state.printed += text } }
+      return state.printed.isEmpty
+    }
+    if isNew == true { arrival.signal() }
+    return isNew != nil
+  }
+
   private func give(_ frame: ProbeFrame, isLast: Bool = false) {
     state.withLock { state in
       // A fiber that the turn has left behind may still have something to show, but nobody looks any more.
       guard !state.isFinished else { return }
+      state.seal()
       if isLast { state.isFinished = true }
       if isLast || state.answers.count < Self.mostWaiting { state.answers.append(frame) }
     }

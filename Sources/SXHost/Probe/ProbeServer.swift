@@ -141,7 +141,7 @@ final class ProbeServer: Sendable {
         case .complete: request.complete(text)
         // It came too late: what it was to end has ended.
         case .interrupt: continue
-        case .value, .failure, .refusal, .shown: throw ProbeFailure("unexpected kind of frame: \(frame.kind.rawValue)")
+        case .value, .failure, .refusal, .shown, .printed: throw ProbeFailure("unexpected kind of frame: \(frame.kind.rawValue)")
         }
         guard try request.passOnAnswers() else { return }
       }

@@ -92,10 +92,17 @@ struct Conversation {
     turn.usesColors = isInteractive && Program.colorsOutput
     let outcome = lines.whileEvaluating { [host, evaluator] in
       Result {
-        try evaluator.evaluate(turn) { text in
-          if !host.isAtLineStart { host.write("\n", to: .standardOutput) }
-          host.write(text + "\n", to: .standardOutput)
-        }
+        try evaluator.evaluate(
+          turn,
+          show: { text in
+            if !host.isAtLineStart { host.write("\n", to: .standardOutput) }
+            host.write(text + "\n", to: .standardOutput)
+          },
+          print: { text in
+            host.write(text, to: .standardOutput)
+            // What comes over from elsewhere comes now.
+            host.flush()
+          })
       }
     }
     if case .failure(let error) = outcome {

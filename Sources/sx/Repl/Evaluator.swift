@@ -6,8 +6,10 @@ import Synchronization
 protocol Evaluator: AnyObject {
   /// Runs a turn to its end; throws what went wrong.
   ///
-  /// - Parameter show: gets whole lines, without the last line break, as soon as they are known.
-  func evaluate(_ turn: Session.Turn, show: @escaping (String) -> Void) throws
+  /// - Parameters:
+  ///   - show: gets whole lines, without the last line break, as soon as they are known.
+  ///   - print: gets what the turn prints, in pieces, when it runs elsewhere; here the host prints.
+  func evaluate(_ turn: Session.Turn, show: @escaping (String) -> Void, print: @escaping (String) -> Void) throws
   /// Globals and special forms that begin like this.
   func completions(of prefix: String) -> [String]
   /// The commands, without the comma.
@@ -61,7 +63,7 @@ final class LocalEvaluator: Evaluator {
     }
   }
 
-  func evaluate(_ turn: Session.Turn, show: @escaping (String) -> Void) throws {
+  func evaluate(_ turn: Session.Turn, show: @escaping (String) -> Void, print: @escaping (String) -> Void) throws {
     // What was meant for work in the background must not hit this.
     interpreter.cancellation.withdraw()
     defer { running.end() }
@@ -94,13 +96,13 @@ final class RemoteEvaluator: Evaluator {
     commandNames = try ProbeClient(path: path).completions(of: ",")
   }
 
-  func evaluate(_ turn: Session.Turn, show: @escaping (String) -> Void) throws {
+  func evaluate(_ turn: Session.Turn, show: @escaping (String) -> Void, print: @escaping (String) -> Void) throws {
     var turn = turn
     turn.directory = Files.workingDirectory
     let client = try ProbeClient(path: path)
     running.client.withLock { $0 = client }
     defer { running.client.withLock { $0 = nil } }
-    if let diagnostic = try client.converse(turn, show: show) { throw RenderedDiagnostic(text: diagnostic) }
+    if let diagnostic = try client.converse(turn, show: show, print: print) { throw RenderedDiagnostic(text: diagnostic) }
   }
 
   func completions(of prefix: String) -> [String] {

@@ -32,6 +32,8 @@ final class TerminalLines: LineSource {
   /// The lines before the one that is typed.
   private var pending = ""
   private var typed: InputLine?
+  /// Ctrl-D on a line that has nothing but the blanks it was given.
+  private var isGivenUp = false
   /// What the library asks for one by one.
   private var matches: ArraySlice<String> = []
 
@@ -50,6 +52,12 @@ final class TerminalLines: LineSource {
     rl_attempted_completion_function = { word, start, _ in TerminalLines.current?.complete(word, from: start) }
     rl_startup_hook = {
       TerminalLines.current?.indent()
+      return 0
+    }
+    // On a line with text Ctrl-D deletes. One that was indented for the user is as empty as it looks.
+    rl_bind_key(Int32(UInt8(ascii: "d") & 0x1F)) { count, key in
+      guard let lines = TerminalLines.current, lines.isBlank else { return rl_delete(count, key) }
+      lines.isGivenUp = true
       return 0
     }
     using_history()
@@ -87,6 +95,13 @@ final class TerminalLines: LineSource {
       }
       if Self.hasInput(within: isBusy ? 0 : Self.pulse) {
         rl_callback_read_char()
+        if isGivenUp {
+          isGivenUp = false
+          rl_replace_line("", 0)
+          rl_callback_handler_remove()
+          host.write("\n", to: .standardOutput)
+          return .end
+        }
         guard let line = typed else { continue }
         if case .end = line { endLine() }
         return line
@@ -95,6 +110,11 @@ final class TerminalLines: LineSource {
         isBusy = interruption.whileEvaluating { evaluator.goOn { !interruption.wasRequested && !Self.hasInput(within: 0) } }
       }
     }
+  }
+
+  private var isBlank: Bool {
+    guard !pending.isEmpty, let buffer = rl_line_buffer else { return false }
+    return String(cString: buffer).allSatisfy { $0 == " " || $0 == "\t" }
   }
 
   /// Ends the line of the prompt after Ctrl-D, which the library does itself on terminals that announce pasted text. It also keeps in mind that

@@ -21,7 +21,7 @@ final class LineServer {
   private let input = LineInput()
   private let stop = StopSignal()
   private var epoch = 0
-  /// What `(exit)` in a program asked for.
+  /// What `(exit)` in the running program asked for.
   private var exitStatus: Int32?
 
   init() { (host, interpreter) = Self.fresh() }
@@ -45,7 +45,7 @@ final class LineServer {
     answer("(ready)")
     while true {
       switch nextEvent() {
-      case nil: return finish(stop.number.map { 128 + $0 } ?? exitStatus ?? 0)
+      case nil: return finish(stop.number.map { 128 + $0 } ?? 0)
       case .end: return finish(0)
       case .tooLong: fail("the line is longer than \(LineInput.longestLine) bytes")
       case .line(let line):
@@ -58,13 +58,15 @@ final class LineServer {
     }
   }
 
-  /// The next line, or nil when a signal or `(exit)` asks for the end. Fibers that earlier commands have left go on meanwhile.
+  /// The next line, or nil when a signal asks for the end. Fibers that earlier commands have left go on meanwhile.
   private func nextEvent() -> LineInput.Event? {
     // Only here: an evaluation in which every fiber waits for another is to be told, not to wait for the next line.
     host.mailbox.expect()
     defer { host.mailbox.expectNoMore() }
     while true {
-      if stop.number != nil || exitStatus != nil { return nil }
+      if stop.number != nil { return nil }
+      // A fiber of an earlier command has got what it asked for: it has ended.
+      exitStatus = nil
       if let event = input.next() { return event }
       interpreter.runReady()
       // Runs until the input, a timer or a signal has something.
@@ -100,7 +102,7 @@ final class LineServer {
         try evaluate { try interpreter.evaluate(source, file: "<load-source>") }
         answer("(ok \(epoch))")
       case .evaluate(let source):
-        answer(value: try evaluate { try interpreter.evaluate(source, file: "<eval>") }.description)
+        answer(value: text(try evaluate { try interpreter.evaluate(source, file: "<eval>") }))
       case .reset:
         host.close()
         (host, interpreter) = Self.fresh()
@@ -112,12 +114,22 @@ final class LineServer {
     }
   }
 
-  /// A program that calls `(exit)` gets no further, and the server neither.
+  /// A program that calls `(exit)` gets no further; the server belongs to whoever started it, and goes on.
   @discardableResult
   private func evaluate(_ body: () throws -> Handle) throws -> Handle {
+    exitStatus = nil
     let result = Result { try body() }
-    if let exitStatus { throw HostError("the program called (exit \(exitStatus))") }
+    if let exitStatus {
+      // Nobody may have obeyed it yet; it must not hit the next command. A signal has to.
+      if stop.number == nil { interpreter.cancellation.withdraw() }
+      throw HostError("the program called (exit \(exitStatus))")
+    }
     return try result.get()
+  }
+
+  /// An answer has room for one value: several are the call that gives them.
+  private func text(_ value: Handle) -> String {
+    value.values.map { "(" + (["values"] + $0.map(\.description)).joined(separator: " ") + ")" } ?? value.description
   }
 
   private static func message(_ error: any Error) -> String {
@@ -141,32 +153,13 @@ final class LineServer {
   }
 
   private func fail(_ message: String) {
-    answer("(error \(epoch) \(Self.quoted(message)))")
+    answer("(error \(epoch) \(StringLiteral.of(message)))")
   }
 
   /// In one piece, and at once: somebody waits for it. What the program has printed goes first.
   private func answer(_ line: String) {
     host.flush()
     Program.say(line)
-  }
-
-  /// A string as the reader of SX takes it, on one line.
-  private static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": quoted += "\\\""
-      case "\\": quoted += "\\\\"
-      case "\n": quoted += "\\n"
-      case "\r": quoted += "\\r"
-      case "\t": quoted += "\\t"
-      case _ where scalar.value < 32 || scalar.value == 127:
-        let digits = String(scalar.value, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
   }
 }
 

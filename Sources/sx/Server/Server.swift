@@ -17,7 +17,7 @@ struct Server: ParsableCommand {
 
       (ready) is printed at the start. What goes wrong is answered with (error N "message"), and the server goes on. \
       (ok-len …) is used for values longer than 1,000 bytes or with a line break in them; LENGTH counts the bytes of the value, \
-      without the line break that follows. What programs print goes to standard error. The end of the input ends the server.
+      without the line break that follows. Several values are written (values …). A program that calls (exit) is answered with an error. What programs print goes to standard error. The end of the input ends the server.
       """)
 
   func run() {

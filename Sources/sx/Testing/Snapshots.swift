@@ -78,28 +78,9 @@ struct SnapshotWriter {
 
   private func edit(_ form: SourceForm, _ text: String, _ bytes: [UInt8], _ file: String) throws -> (range: Range<Int>, text: [UInt8]) {
     let elements = try interpreter.elements(ofListAt: form.bytes.lowerBound, in: bytes, file: file) ?? []
-    let literal = Array(Self.literal(text).utf8)
+    let literal = Array(StringLiteral.of(text, .source).utf8)
     if elements.count > 2 { return (elements[2], literal) }
     guard let value = elements.last else { throw HostError("\(file):\(form.location.line): assert-snapshot needs an expression") }
     return (value.upperBound..<value.upperBound, [UInt8(ascii: " ")] + literal)
-  }
-
-  /// A string as it is written in source. Line breaks stay, so that a text of several lines can be read as it is.
-  private static func literal(_ text: String) -> String {
-    var literal = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": literal += "\\\""
-      case "\\": literal += "\\\\"
-      case "\r": literal += "\\r"
-      case "\t": literal += "\\t"
-      case "\n": literal += "\n"
-      case _ where scalar.value < 32 || scalar.value == 127 || (0x80..<0xA0).contains(scalar.value) || (0x200B...0x200F).contains(scalar.value) || scalar.value == 0xFEFF:
-        let digits = String(scalar.value, radix: 16)
-        literal += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: literal.unicodeScalars.append(scalar)
-      }
-    }
-    return literal + "\""
   }
 }

@@ -13,6 +13,8 @@ final class SuiteExecution {
   private var done = 0
   /// The case that is running, as its start was told.
   private var current: Datum?
+  /// Failures of fibers that nobody waits for, which no case is known to have started.
+  private var strays: [Diagnostic] = []
   /// Cases end sooner than the text of their file is needed.
   private lazy var index = try? CaseIndex(suite, Interpreter())
 
@@ -26,7 +28,7 @@ final class SuiteExecution {
   /// Runs the suite.
   func perform() -> SuiteReport {
     let start = ContinuousClock.now
-    // What a case that took too long leaves undone, a fresh interpreter goes on with.
+    // What a case that took too much leaves undone, a fresh interpreter goes on with.
     while case .stopped = attempt() {}
     report.milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
     report.snapshots = snapshots.accepted
@@ -35,13 +37,14 @@ final class SuiteExecution {
 
   private enum Ending {
     case complete
-    /// A case took too long, and others may follow.
+    /// A case took too long or too much memory, and others may follow.
     case stopped
   }
 
   private func attempt() -> Ending {
     let host = SystemHost(SystemHost.Configuration(arguments: [suite.path], output: .captured))
     let interpreter = Interpreter(host: host)
+    interpreter.heapLimit = run.settings.heapLimit
     // For `make test-stress`: a collection at every safepoint.
     interpreter.stressesCollector = host.environment("SX_GC_STRESS") != nil
     // `(exit 0)` in a suite must not look like success.
@@ -59,19 +62,33 @@ final class SuiteExecution {
     defer { deadline.stop() }
     met = 0
     current = nil
+    strays = []
+    interpreter.onFiberFailure = { [unowned self] diagnostic in
+      // One that was stopped together with everything else has not failed.
+      if exitStatus == nil, !deadline.hasPassed { fiberFailed(diagnostic) }
+    }
     interpreter.define("test/-host") { [unowned self] (event: Datum) -> Datum in
-      deadline.restart()
-      return answer(event, interpreter.cancellation)
+      let isLate = deadline.hasPassed
+      if isLate {
+        // The time was up in a primitive, which hears nothing: the case has ended by itself, and what was to end it must not hit the next one.
+        interpreter.cancellation.withdraw()
+        deadline.renew()
+      } else {
+        deadline.restart()
+      }
+      return answer(event, interpreter.cancellation, isLate: isLate)
     }
     defer { report.output += host.takeOutput() }
     do {
       let result = try result(interpreter).datum()
+      // Fibers that the last cases have left get their turn.
+      _ = interpreter.runReady { exitStatus == nil && !deadline.hasPassed }
       if exitStatus == nil {
         finish(result)
         return .complete
       }
     } catch {
-      if exitStatus == nil { return deadline.hasPassed ? timedOut(error) : failed(error) }
+      if exitStatus == nil { return deadline.hasPassed ? stopped(error, limit) : isOutOfMemory(error) ? stopped(error, "out of memory") : failed(error) }
     }
     report.count()
     report.problem = "\(suite.path): the suite called (exit \(exitStatus ?? 0))" + (current.map { " in the case \(name(of: $0))" } ?? "")
@@ -99,7 +116,8 @@ final class SuiteExecution {
 
   // MARK: While it runs
 
-  private func answer(_ event: Datum, _ cancellation: Cancellation) -> Datum {
+  /// - Parameter isLate: the time was up before the event came.
+  private func answer(_ event: Datum, _ cancellation: Cancellation, isLate: Bool) -> Datum {
     switch event["kind"]?.string {
     case "start":
       met += 1
@@ -112,6 +130,8 @@ final class SuiteExecution {
       if ended.line == nil, let name = event["case"]?.string { ended.line = index?.line(of: name) }
       // Cases that were not asked for before they ran: those of counting suites, and of suites with forms of their own.
       if event["file"]?.isNull ?? true, event["case"]?.isNull == false, !run.settings.selection.includes(ended.name, line: ended.line, of: suite) { return true }
+      if isLate, ended.status == .passed { ended.fail(limit) }
+      if ended.status == .passed, let stray = strays.popLast() { ended.fail(stray) }
       add(ended)
       if run.isStopping, case .counter = suite.style { cancellation.cancel() }
       return true
@@ -138,7 +158,7 @@ final class SuiteExecution {
   // MARK: In the end
 
   private func finish(_ result: Datum) {
-    report.problem = result["error"]?.string
+    report.problem = result["error"]?.string ?? strays.first.map { "\(suite.path): a spawned fiber has failed: \($0.rendered(color: false))" }
     report.count()
     guard case .counter = suite.style, run.settings.selection.isWhole(suite), result["told"]?.bool != true else {
       // A file whose cases were all turned into spaces has none.
@@ -163,19 +183,23 @@ final class SuiteExecution {
     return .complete
   }
 
-  private func timedOut(_ error: any Error) -> Ending {
-    let limit = "took longer than \(Milliseconds.text((run.settings.timeout ?? 0) * 1000))"
+  private var limit: String { "took longer than \(Milliseconds.text((run.settings.timeout ?? 0) * 1000))" }
+
+  private func isOutOfMemory(_ error: any Error) -> Bool { (error as? Diagnostic)?.message.hasPrefix("out of memory: ") ?? false }
+
+  /// Something was ended that would have gone on.
+  private func stopped(_ error: any Error, _ reason: String) -> Ending {
     guard let started = current else {
       report.count()
-      report.problem = "\(suite.path): \(limit) " + (report.cases.last.map { "after the case \($0.name)" } ?? "before its first case") + place(of: error)
+      report.problem = "\(suite.path): \(reason) " + (report.cases.last.map { "after the case \($0.name)" } ?? "before its first case") + place(of: error)
       return .complete
     }
     var ended = CaseReport(started, of: suite)
-    ended.message = limit
-    ended.milliseconds = (run.settings.timeout ?? 0) * 1000
+    ended.message = reason
+    ended.milliseconds = reason == limit ? (run.settings.timeout ?? 0) * 1000 : 0
     if var diagnostic = error as? Diagnostic {
       diagnostic.dropCalls(from: ["test/-observe", "test/-attempt"])
-      diagnostic.message = limit
+      if reason == limit { diagnostic.message = reason }
       if diagnostic.location?.file == suite.path { ended.line = diagnostic.location?.line }
       if diagnostic.location != nil { ended.report = diagnostic.rendered(color: false) }
     }
@@ -183,6 +207,17 @@ final class SuiteExecution {
     done = met
     report.count()
     return .stopped
+  }
+
+  /// A fiber that nobody waits for has failed. The case in whose lines that happened has failed with it, even when it has ended by then.
+  private func fiberFailed(_ diagnostic: Diagnostic) {
+    let places = ([diagnostic.location] + diagnostic.trace.map(\.location)).compactMap { $0 }.filter { $0.file == suite.path }.map(\.line)
+    guard let line = index?.cases.last(where: { entry in places.contains { entry.lines.contains($0) } })?.form.location.line,
+      let ended = report.cases.lastIndex(where: { $0.line == line && $0.file == suite.path })
+    else { return strays.append(diagnostic) }
+    guard report.cases[ended].status == .passed else { return }
+    report.cases[ended].fail(diagnostic)
+    run.noteFailure()
   }
 
   private func place(of error: any Error) -> String {

@@ -15,7 +15,7 @@ struct CaseReport: Sendable {
   let name: String
   /// The names of the suites alone.
   let group: String
-  let status: Status
+  var status: Status
   var message: String?
   var expected: String?
   var got: String?
@@ -43,6 +43,20 @@ struct CaseReport: Sendable {
     file = event["file"]?.string ?? suite.path
     line = event["line"]?.integer
     milliseconds = event["ms"]?.number ?? 0
+  }
+
+  /// Makes a failure of a case that has passed by its own lights.
+  mutating func fail(_ why: String) {
+    status = .failed
+    message = why
+  }
+
+  /// The same because of a fiber that nobody waits for.
+  mutating func fail(_ fiber: Diagnostic) {
+    var fiber = fiber
+    fiber.message = "a spawned fiber has failed: " + fiber.message
+    fail(fiber.message)
+    report = fiber.rendered(color: false)
   }
 
   var place: String { file + (line.map { ":\($0)" } ?? "") }

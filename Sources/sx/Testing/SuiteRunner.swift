@@ -11,6 +11,8 @@ import Synchronization
 
 /// Runs suites side by side, one thread per core, each suite in an interpreter of its own.
 struct SuiteRunner: Sendable {
+  static let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+
   let run: TestRun
 
   /// - Parameter onReport: gets the reports in the order of the suites, each as soon as those before it are there; never two at a time.
@@ -18,8 +20,7 @@ struct SuiteRunner: Sendable {
   func reports(on suites: [Suite], onReport: @escaping @Sendable (SuiteReport) -> Void) throws -> [SuiteReport] {
     guard !suites.isEmpty else { return [] }
     let desk = Desk(count: suites.count)
-    let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    try InterpreterThread.runConcurrently(min(run.settings.jobs ?? cores, suites.count)) { _ in
+    try InterpreterThread.runConcurrently(min(run.settings.jobs ?? Self.cores, suites.count)) { _ in
       while !run.isStopping, let index = desk.next() {
         let report = SuiteExecution(suites[index], run).perform()
         if !report.isGreen { run.noteFailure() }

@@ -70,7 +70,18 @@ struct SuiteSelection {
   }
 
   private func suite(at path: String) -> Suite {
-    manifest?.first { $0.path == path } ?? Suite(name: path, path: path, style: .deftest)
+    manifest?.first { $0.path == path } ?? Suite(name: path, path: path, style: style(of: path))
+  }
+
+  /// The style of a file that the manifest does not know, as far as its looks tell: one that defines `abc-tests-run!` and has no `defsuite` or
+  /// `deftest` counts for itself. What other modules it needs, it has to load itself.
+  private func style(of path: String) -> Suite.Style {
+    // What is wrong with a file that cannot be read is told when it is run.
+    guard let bytes = try? Files.contents(of: path), let forms = try? interpreter.outline(of: bytes, file: path),
+      let runner = forms.last(where: { $0.isTopLevel && $0.head == "define" && $0.definedName?.hasSuffix("-tests-run!") ?? false })?.definedName,
+      !forms.contains(where: { ["defsuite", "deftest"].contains($0.head) })
+    else { return .deftest }
+    return .counter(runner: runner, modules: [])
   }
 
   // MARK: Files

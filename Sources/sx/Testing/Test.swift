@@ -36,6 +36,8 @@ struct Test: ParsableCommand {
   @Option(help: ArgumentHelp("How long a case may take. One that takes longer is a failure.", valueName: "seconds"))
   var timeout: Double?
 
+  @OptionGroup var heapLimit: HeapLimit
+
   @Option(name: .shortAndLong, help: ArgumentHelp("How many suites run side by side; one per core by default.", valueName: "count"))
   var jobs: Int?
 
@@ -65,6 +67,7 @@ struct Test: ParsableCommand {
   func run() {
     let settings = TestSettings(
       selection: CaseSelection(filter: filter), seed: seed ?? (shuffle ? Int.random(in: 0..<100_000) : nil), timeout: timeout,
+      heapLimit: heapLimit.bytes(sharers: jobs ?? SuiteRunner.cores),
       stopsAtFailure: failFast, acceptsSnapshots: accept, jobs: jobs)
     let request = TestRequest(names: names, settings: settings, isVerbose: verbose, slowest: slowest, junit: junit, isTAP: tap)
     Program.run { [list, watch] interpreter, host in

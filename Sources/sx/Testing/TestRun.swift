@@ -8,6 +8,8 @@ struct TestSettings: Sendable {
   var seed: Int?
   /// Seconds that a case may take.
   var timeout: Double?
+  /// Bytes that the values of one suite may take.
+  var heapLimit = HeapLimit.standard
   /// The first failure ends the run.
   var stopsAtFailure = false
   /// Snapshots take the values they get.

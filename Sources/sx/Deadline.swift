@@ -12,7 +12,7 @@ final class Deadline {
 
   /// - Parameters:
   ///   - seconds: nil never passes.
-  ///   - action: is called once, on a thread of its own.
+  ///   - action: is called once, on a thread of its own; when `hasPassed` says so it has been called. It must not ask this deadline anything.
   init(seconds: Double?, _ action: @escaping @Sendable () -> Void) {
     guard let seconds else {
       timer = nil
@@ -23,18 +23,20 @@ final class Deadline {
     let pulse = max(0.005, min(0.1, seconds / 10))
     timer.schedule(deadline: .now() + pulse, repeating: pulse)
     timer.setEventHandler { [watch] in
-      let isOver = watch.state.withLock { state in
-        guard !state.hasPassed, ContinuousClock.now - state.lastSign > .seconds(seconds) else { return false }
+      watch.state.withLock { state in
+        guard !state.hasPassed, ContinuousClock.now - state.lastSign > .seconds(seconds) else { return }
         state.hasPassed = true
-        return true
+        action()
       }
-      if isOver { action() }
     }
     timer.activate()
   }
 
   /// A sign of life.
   func restart() { watch.state.withLock { $0.lastSign = ContinuousClock.now } }
+
+  /// Begins anew after it has passed.
+  func renew() { watch.state.withLock { $0 = (ContinuousClock.now, false) } }
 
   func stop() { timer?.cancel() }
 
