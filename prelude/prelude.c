@@ -64,6 +64,9 @@ static const unsigned char otel_id_sx[] = {
 static const unsigned char otel_instrument_sx[] = {
 #embed "otel/instrument.sx"
 };
+static const unsigned char otel_metric_exporter_sx[] = {
+#embed "otel/metric-exporter.sx"
+};
 static const unsigned char otel_metrics_sx[] = {
 #embed "otel/metrics.sx"
 };
@@ -177,6 +180,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/flame.sx", otel_flame_sx),
   FILE_ENTRY("otel/id.sx", otel_id_sx),
   FILE_ENTRY("otel/instrument.sx", otel_instrument_sx),
+  FILE_ENTRY("otel/metric-exporter.sx", otel_metric_exporter_sx),
   FILE_ENTRY("otel/metrics.sx", otel_metrics_sx),
   FILE_ENTRY("otel/otlp-metrics.sx", otel_otlp_metrics_sx),
   FILE_ENTRY("otel/otlp.sx", otel_otlp_sx),
