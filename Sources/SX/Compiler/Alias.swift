@@ -59,6 +59,7 @@ extension Machine {
     if v.isKind(.symbol) { return replacement(v) ?? v }
     if v.isListCell {
       try nativeStack.check(v.listSpan)
+      try charge(v.listCount)
       var parts: [(value: Value, span: SourceSpan)] = [], isChanged = false
       var rest = v
       func add(_ part: Value, _ span: SourceSpan) throws {

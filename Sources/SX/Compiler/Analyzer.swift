@@ -61,7 +61,7 @@ struct Analyzer {
 
   /// A whole top-level form as a function without parameters.
   mutating func topLevel(_ form: Value, _ span: SourceSpan) throws -> Lambda {
-    noteRedefinitions(form)
+    try noteRedefinitions(form)
     let lambda = Lambda(name: "top level", span: span)
     lambda.isTopLevel = true
     lambda.isPrelude = isPrelude
@@ -70,11 +70,18 @@ struct Analyzer {
     return lambda
   }
 
-  private mutating func noteRedefinitions(_ form: Value) {
+  private mutating func noteRedefinitions(_ form: Value) throws {
     var pending = [form]
+    // Data that a program made may share parts, and may even contain itself. What was read, or consed together, cannot.
+    var visited: Set<UInt64> = [], isShared = false
     let define = machine.symbol("define"), set = machine.symbol("set!")
     while let v = pending.popLast() {
       guard v.isListCell, v.length > 0 else { continue }
+      try machine.charge(1)
+      if v.isKind(.mutableList), !visited.insert(v.bits).inserted {
+        isShared = true
+        continue
+      }
       let head = machine.heap.element(v, 0)
       if v.length > 1, head == define || head == set {
         var target = machine.heap.element(v, 1)
@@ -84,6 +91,7 @@ struct Analyzer {
       }
       for item in ListElements(v) where item.isListCell { pending.append(item) }
     }
+    if isShared, try machine.containsItself(form) { throw syntaxError("the form contains itself", form.listSpan, hint: "a list was appended to itself, or to a part of itself") }
   }
 
   // MARK: Parts of forms
@@ -188,6 +196,7 @@ struct Analyzer {
   private mutating func combination(_ item: Item, _ scope: Scope, tail: Bool) throws -> Node {
     try machine.nativeStack.check(item.span)
     let parts = items(item.value, item.span)
+    try machine.charge(parts.count)
     let head = parts[0]
     if head.value.isKind(.symbol) {
       switch scope.find(head.value) {
@@ -219,6 +228,8 @@ struct Analyzer {
 
   /// Expansions inside one another, or one after the other, after which a macro is taken for endless.
   private static let mostExpansions = 20_000
+  /// Nodes that macros may make for one form at top level. Far more than programs are long, and no danger to memory.
+  static let mostExpandedNodes = 4_000_000
   /// From this depth on, source that is nested too deeply is taken for the work of an endless macro.
   private static let suspiciousDepth = 500
 
@@ -269,7 +280,10 @@ struct Analyzer {
   /// Names that a library's macro brought along mean what they mean in the library.
   private func adopt(_ expansion: Value, _ arguments: [Value], _ library: Namespace) throws -> Value {
     var given: Set<UInt64> = [], pending = arguments
+    var visited: Set<UInt64> = []
     while let v = pending.popLast() {
+      try machine.charge(1)
+      if v.isKind(.mutableList) || v.isDict, !visited.insert(v.bits).inserted { continue }
       if v.isKind(.symbol) { given.insert(v.bits) }
       if v.isListCell { pending.append(contentsOf: ListElements(v)) }
       if v.isDict { pending.append(contentsOf: machine.heap.entries(of: v).map(\.value)) }

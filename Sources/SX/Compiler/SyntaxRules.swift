@@ -230,6 +230,7 @@ struct SyntaxRulesExpansion {
     _ matches: inout [UInt64: Match]
   ) throws -> Bool {
     let needed = before.count + after.count
+    try machine.charge(8 * items.count)
     guard items.count >= needed, rest != nil || repeated != nil || items.count == needed else { return false }
     var at = items.startIndex
     for pattern in before {
@@ -285,15 +286,26 @@ struct SyntaxRulesExpansion {
       try machine.nativeStack.check(span)
       var parts: [(value: Value, span: SourceSpan)] = []
       for (element, ellipses) in elements { try add(element, ellipses, matches, &parts) }
+      try grow(parts.count)
       if let rest {
         let tail = try build(rest, matches)
         if tail.value.isListCell {
           parts += analyzer.items(tail.value, tail.span).map { ($0.value, $0.span) }
+          try grow(parts.count)
         } else {
           parts += [(machine.symbol("."), span), tail]
         }
       }
       return (machine.located(parts, span), span)
+    }
+  }
+
+  /// A macro that makes more of every use than it was given would fill the memory before it is found to be endless.
+  private func grow(_ nodes: Int) throws {
+    machine.expansionSize += nodes
+    try machine.charge(8 * nodes)
+    if machine.expansionSize > Analyzer.mostExpandedNodes {
+      throw analyzer.syntaxError("the expansion of `\(macro.name)` grows without end", span, hint: "it makes more and more of itself; `macroexpand-1` shows one step")
     }
   }
 

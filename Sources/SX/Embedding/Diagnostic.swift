@@ -59,10 +59,11 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
 
 /// What a script cannot catch.
 enum LimitError: Error, CustomStringConvertible {
-  case heap, cancelled
+  case heap, memory, cancelled
   var description: String {
     switch self {
     case .heap: "out of memory: the heap limit is reached"
+    case .memory: "out of memory: the system has none left"
     case .cancelled: "cancelled"
     }
   }

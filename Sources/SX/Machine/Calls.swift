@@ -161,9 +161,11 @@ extension Machine {
     save(slot: slot)
     coroutine.resumer = current
     load(coroutine)
-    if let n = coroutine.startArguments {
+    if coroutine.startArguments != nil {
       coroutine.startArguments = nil
-      try enter(coroutine.stack[1], coroutine.stack + 1, n)
+      let function = coroutine.stack[1]
+      coroutine.stack[2] = v
+      try enter(function, coroutine.stack + 1, function.isKind(.closure) && !Code.of(closure: function).lambda.parameters.isEmpty ? 1 : 0)
     } else {
       coroutine.stack[coroutine.resultOffset] = v
     }

@@ -49,15 +49,10 @@ extension Machine {
   func signal(_ raise: Raise, slot: Registers) throws {
     if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil { error.stackTrace = captureTrace() }
     let record = state.pointee.handlers
-    guard !record.isNil else { return try uncaught(raise) }
+    guard !record.isNil else { return try leaveFiber(raise, slot: slot) }
     let isGuard = record.word(HandlerRecord.clauses).isNil
     if isGuard, record.word(HandlerRecord.winders) == state.pointee.winders { return transfer(to: record, raise.condition) }
-    var slot = slot
-    if slot + 8 > state.pointee.stackEnd {
-      let offset = slot - current.stack
-      try growStack(to: offset + 8)
-      slot = current.stack + offset
-    }
+    let slot = try roomForCall(slot)
     if isGuard {
       slot[1] = record
       slot[2] = raise.condition
@@ -70,9 +65,31 @@ extension Machine {
     }
   }
 
-  /// No handler in this fiber: in a coroutine the condition goes on in the fiber that resumed it.
+  /// A slot with room for the arguments of a call behind it.
+  private func roomForCall(_ slot: Registers) throws -> Registers {
+    if slot + 8 <= state.pointee.stackEnd { return slot }
+    let offset = slot - current.stack
+    try growStack(to: offset + 8)
+    return current.stack + offset
+  }
+
+  /// No handler in this fiber: the condition leaves it, through whatever `dynamic-wind` is in the way.
+  private func leaveFiber(_ raise: Raise, slot: Registers) throws {
+    if state.pointee.winders.isNil { return try uncaught(raise) }
+    // The after-thunks run on the same stack, and the trace would show them.
+    current.leavingTrace = raise.trace ?? (raise.condition.object(as: ErrorObject.self) == nil ? captureTrace() : nil)
+    let slot = try roomForCall(slot)
+    slot[1] = raise.condition
+    try enter(try boundGlobal(globalIndex(symbol("control/-leave-fiber"))), slot, 1)
+  }
+
+  /// In a coroutine the condition goes on in the fiber that resumed it.
   private func uncaught(_ raise: Raise) throws {
     var raise = raise
+    if let trace = current.leavingTrace {
+      raise.trace = trace
+      current.leavingTrace = nil
+    }
     if raise.trace == nil, raise.condition.object(as: ErrorObject.self) == nil { raise.trace = captureTrace() }
     guard let resumer = current.resumer else { throw raise }
     current.resumer = nil

@@ -45,7 +45,6 @@ extension Machine {
     let fiber = current
     let needed = continuation.values.count + 64
     if fiber.stack + needed > state.pointee.stackEnd { try growStack(to: needed) }
-    fiber.clear(above: fiber.stack + continuation.values.count)
     continuation.values.withUnsafeBufferPointer { fiber.stack.update(from: $0.baseAddress.unsafelyUnwrapped, count: $0.count) }
     for (i, frame) in continuation.frames.enumerated() { fiber.frames[i] = Frame(pc: frame.pc, base: fiber.stack + frame.base) }
     state.pointee.pc = continuation.pc

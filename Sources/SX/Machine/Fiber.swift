@@ -38,6 +38,8 @@ final class Fiber: HeapObject {
   var resultOffset = 0
   /// The value or condition that a ready fiber begins with.
   var delivery: Result<Value, Raise>?
+  /// Where the condition was raised that is leaving the fiber.
+  var leavingTrace: StackTrace?
   /// For a coroutine that runs: who resumed it.
   var resumer: Fiber?
   var isCoroutine = false
@@ -105,29 +107,33 @@ final class Fiber: HeapObject {
     base[-1].isKind(.closure) ? base + base[-1].closureFrameSize : base
   }
 
-  /// Makes room for `slots` in all, moving both stacks. Answers how far they moved; nil when the depth limit is reached.
-  func reserve(_ slots: Int, fp: FramePointer, limit: Int) -> (values: Int, frames: Int)? {
+  /// Makes room for `slots` in all, moving both stacks. Answers how far they moved; nil when the depth limit is reached. Throws when the system
+  /// has no memory for it.
+  func reserve(_ slots: Int, fp: FramePointer, limit: Int) throws -> (values: Int, frames: Int)? {
     guard slots <= limit else { return nil }
     var bigger = capacity
     while bigger < slots { bigger *= 2 }
     bigger = min(bigger, limit)
-    return relocate(to: bigger, used: capacity, frameCount: fp - frames)
+    return try relocate(to: bigger, used: capacity, frameCount: fp - frames)
   }
 
   /// Gives memory back after a deep recursion.
-  func shrink(used: Int, fp: FramePointer) -> (values: Int, frames: Int)? {
+  func shrink(used: Int, fp: FramePointer) throws -> (values: Int, frames: Int)? {
     guard capacity > 1 << 14, used * 8 < capacity else { return nil }
     var smaller = capacity
     while smaller > 1 << 13, used * 4 < smaller { smaller /= 2 }
-    return relocate(to: smaller, used: used, frameCount: fp - frames)
+    return try relocate(to: smaller, used: used, frameCount: fp - frames)
   }
 
-  private func relocate(to newCapacity: Int, used: Int, frameCount: Int) -> (values: Int, frames: Int) {
-    let newStack = Registers.allocate(capacity: newCapacity)
+  private func relocate(to newCapacity: Int, used: Int, frameCount: Int) throws -> (values: Int, frames: Int) {
+    guard let newStack = SystemMemory.tryAllocate(newCapacity, of: Value.self) else { throw LimitError.memory }
+    guard let newFrames = SystemMemory.tryAllocate(newCapacity, of: Frame.self) else {
+      newStack.deallocate()
+      throw LimitError.memory
+    }
     let kept = min(used, newCapacity)
-    newStack.update(from: stack, count: kept)
+    newStack.initialize(from: stack, count: kept)
     (newStack + kept).initialize(repeating: .nil, count: newCapacity - kept)
-    let newFrames = FramePointer.allocate(capacity: newCapacity)
     let distance = UnsafeMutableRawPointer(newStack) - UnsafeMutableRawPointer(stack)
     for i in 0..<frameCount {
       newFrames[i] = Frame(pc: frames[i].pc, base: (UnsafeMutableRawPointer(frames[i].base) + distance).assumingMemoryBound(to: Value.self))

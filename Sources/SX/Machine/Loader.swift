@@ -68,7 +68,10 @@ extension Machine {
     compileRoots.append(form)
     defer {
       compileRoots.removeLast(compileRoots.count - roots)
-      if compileRoots.isEmpty { aliases.removeAll() }
+      if compileRoots.isEmpty {
+        aliases.removeAll()
+        expansionSize = 0
+      }
     }
     var analyzer = Analyzer(self, isPrelude: sources.text(at: span.start)?.isPrelude ?? false, namespace: namespace)
     let lambda = try analyzer.topLevel(form, span)

@@ -3,6 +3,8 @@ final class Machine {
   let heap: Heap
   let safepoint: SafepointCounter
   let state: UnsafeMutablePointer<MachineState>
+  /// Steps of work until the next look at what may end it, see `Work.swift`.
+  let work: UnsafeMutablePointer<Int>
   let nativeStack = NativeStack()
   unowned(unsafe) var host: any Host
   /// Set by the interpreter, which outlives its machine.
@@ -46,6 +48,8 @@ final class Machine {
   var sources = SourceMap()
   /// Forms under compilation: nodes refer to parts of them.
   var compileRoots: [Value] = []
+  /// Nodes that macros have made for the form under compilation.
+  var expansionSize = 0
   /// Where the form stands whose macro is running.
   var expansionSpan = SourceSpan.none
   private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil
@@ -83,6 +87,8 @@ final class Machine {
     self.host = host
     safepoint = .allocate(capacity: 1)
     safepoint.initialize(to: Machine.slice)
+    work = .allocate(capacity: 1)
+    work.initialize(to: Machine.checkInterval)
     var seed: UInt64 = 0
     withUnsafeMutableBytes(of: &seed) { host.randomBytes($0) }
     heap = Heap(safepoint: safepoint, hashSeed: seed)
@@ -108,6 +114,7 @@ final class Machine {
   deinit {
     globals.deallocate()
     safepoint.deallocate()
+    work.deallocate()
     state.deallocate()
     halt.deallocate()
   }

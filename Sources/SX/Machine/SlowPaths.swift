@@ -146,6 +146,7 @@ extension Machine {
       safepoint.pointee = Machine.slice
       collect()
       shrinkStack()
+      if heap.recoverFromRefusal() { throw LimitError.memory }
       if heap.isExhausted { throw LimitError.heap }
       return false
     }
@@ -162,7 +163,9 @@ extension Machine {
 
   /// Room for `slots` in all on the value stack of the running fiber.
   @inline(never) func growStack(to slots: Int) throws {
-    guard let moved = current.reserve(slots + 16, fp: state.pointee.fp, limit: stackLimit + stackReserve) else {
+    // Both stacks double, and for a moment there are two of them.
+    if slots > 1 << 16 { try reserve(bytes: slots * 48) }
+    guard let moved = try current.reserve(slots + 16, fp: state.pointee.fp, limit: stackLimit + stackReserve) else {
       stackReserve = 1 << 16
       throw error("stack overflow: the recursion is deeper than the limit of \(stackLimit) stack slots")
     }
@@ -170,7 +173,8 @@ extension Machine {
   }
   private func shrinkStack() {
     let used = Fiber.top(state.pointee.base) - current.stack
-    if let moved = current.shrink(used: used, fp: state.pointee.fp) { relocate(moved) }
+    // There may be no memory for a copy; then they stay as they are.
+    if let moved = try? current.shrink(used: used, fp: state.pointee.fp) { relocate(moved) }
   }
   private func relocate(_ moved: (values: Int, frames: Int)) {
     state.pointee.base = (UnsafeMutableRawPointer(state.pointee.base) + moved.values).assumingMemoryBound(to: Value.self)

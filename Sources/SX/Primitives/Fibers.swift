@@ -15,7 +15,7 @@ extension NativeTable {
       guard list.isListOrNil else { throw m.error("perform: :args must be a list, got \(m.shown(list))") }
       try m.perform(name.text, Array(ListElements(list)), slot: slot)
     }
-    add("make-coroutine", required("function", .function), doc: "A coroutine that calls the function when it is first resumed.") { m, args in
+    add("make-coroutine", required("function", .function), doc: "A coroutine that calls the function when it is first resumed, with the value of that resume when the function takes one.") { m, args in
       let fiber = m.makeFiber(args[0], [])
       fiber.isCoroutine = true
       return m.heap.allocate(object: fiber)

@@ -48,6 +48,8 @@ struct JSONWriter: ~Copyable {
     try begin(v)
     while !stack.isEmpty {
       let top = stack.count - 1, at = stack[top].at
+      // Indentation may be longer than what it indents.
+      try machine.charge(16 + stack.count * indent, holding: out.count)
       if stack[top].isDict {
         guard at < stack[top].cell.length else {
           close(UInt8(ascii: "}"))

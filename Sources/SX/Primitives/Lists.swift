@@ -87,6 +87,7 @@ extension NativeTable {
       }
     }
     add("append!", required("list", .listToChange), rest("values"), doc: "Adds elements at the end of this list, and of no other. Answers the list. Amortised O(1).", example: "(let ((l (list 1))) (append! l 2) l) → (1 2)") { m, args in
+      if args[0].length > 1 << 16 { try m.reserve(bytes: m.heap.growth(of: args[0])) }
       for i in 1..<max(1, args.count) { m.heap.append(args[0], args[i]) }
       return args[0]
     }

@@ -61,11 +61,11 @@ extension Machine {
   }
 
   /// Every match from a scalar on, without overlaps; after an empty match the next one begins a scalar later.
-  fileprivate func matches(_ regexp: Regexp, _ text: Value, from: Int, most: Int = .max) -> [[Int]] {
-    var matcher = RegexpMatcher(regexp.program), all: [[Int]] = []
+  fileprivate func matches(_ regexp: Regexp, _ text: Value, from: Int, most: Int = .max) throws -> [[Int]] {
+    var matcher = RegexpMatcher(regexp.program, self), all: [[Int]] = []
     let bytes = text.utf8
     var at = text.byteOffset(ofScalar: from), lastEnd = -1
-    while all.count < most, at <= bytes.count, let slots = matcher.match(bytes, from: at) {
+    while all.count < most, at <= bytes.count, let slots = try matcher.match(bytes, from: at) {
       if slots[1] > slots[0] || slots[0] != lastEnd { all.append(slots) }     // an empty match behind another match is none
       lastEnd = slots[1]
       at = slots[1] > slots[0] ? slots[1] : slots[1] < bytes.count ? slots[1] + UTF8Text.width(bytes[slots[1]]) : bytes.count + 1
@@ -102,7 +102,7 @@ extension Machine {
   }
 
   fileprivate func replaced(_ regexp: Regexp, _ text: Value, _ replacement: Value, _ name: StaticString, most: Int) throws -> Value {
-    let all = matches(regexp, text, from: 0, most: most)
+    let all = try matches(regexp, text, from: 0, most: most)
     if all.isEmpty { return text }
     let template = try RegexpTemplate(replacement.text, regexp.program, self, "\(name)")
     var out = ByteWriter(capacity: text.byteCount + 64), end = 0
@@ -192,20 +192,20 @@ extension NativeTable {
     }
     add("regexp-match", required("regexp", .pattern), required("string", .string), optional("from", .integer), doc: "The first match at or after the scalar `from` (0): a dict with `match`, `start`, `end`, `groups` (nil for one that took no part) and, when there are named groups, `named`. nil when there is none.", example: "(regexp-match \"b(.)\" \"abc\") → {:match \"bc\" :start 1 :end 3 :groups (\"c\")}") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match")
-      return m.matchDicts(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match"), most: 1)).first ?? .nil
+      return m.matchDicts(regexp, args[1], try m.matches(regexp, args[1], from: try start(m, args, "regexp-match"), most: 1)).first ?? .nil
     }
     add("regexp-match-all", required("regexp", .pattern), required("string", .string), optional("from", .integer), doc: "Every match at or after the scalar `from` (0), as `regexp-match` shows one; they do not overlap.", example: "(map (fn (m) (get m :match)) (regexp-match-all \"[0-9]+\" \"1 22 3\")) → (\"1\" \"22\" \"3\")") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match-all")
-      return m.heap.list(m.matchDicts(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match-all"))))
+      return m.heap.list(m.matchDicts(regexp, args[1], try m.matches(regexp, args[1], from: try start(m, args, "regexp-match-all"))))
     }
     add("regexp-test", required("regexp", .pattern), required("string", .string), doc: "Does it match anywhere in the string?", example: "(regexp-test \"^[a-z]+$\" \"abc\") → true") { m, args in
-      .bool(!m.matches(try m.regexp(args[0], "regexp-test"), args[1], from: 0, most: 1).isEmpty)
+      try .bool(!m.matches(m.regexp(args[0], "regexp-test"), args[1], from: 0, most: 1).isEmpty)
     }
     alias("regexp-matches?")
     add("regexp-match-whole", required("regexp", .pattern), required("string", .string), doc: "The match of the whole string, as `regexp-match` shows one, or nil.", example: "(regexp-match-whole \"a|ab\" \"ab\") → {:match \"ab\" :start 0 :end 2 :groups ()}") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match-whole")
-      var matcher = RegexpMatcher(regexp.program)
-      return m.matchDicts(regexp, args[1], matcher.match(args[1].utf8, from: 0, whole: true).map { [$0] } ?? []).first ?? .nil
+      var matcher = RegexpMatcher(regexp.program, m)
+      return m.matchDicts(regexp, args[1], try matcher.match(args[1].utf8, from: 0, whole: true).map { [$0] } ?? []).first ?? .nil
     }
     add("regexp/-replace", required("regexp", .pattern), required("string", .string), required("replacement", .string), required("all"), doc: "The string with the first match, or every one, replaced by a template.") { m, args in
       let all = !args[3].isFalsy
@@ -216,7 +216,7 @@ extension NativeTable {
       let limit = args.integer(2, default: .max)
       guard limit > 0 else { throw m.error("regexp-split: argument 3: expected a limit from 1, got \(limit)") }
       var pieces: [Value] = [], end = 0
-      for slots in m.matches(regexp, text, from: 0) where pieces.count < limit - 1 {
+      for slots in try m.matches(regexp, text, from: 0) where pieces.count < limit - 1 {
         if slots[0] == slots[1], slots[0] == 0 || slots[0] == text.byteCount { continue }
         pieces.append(m.heap.string(text.bytes + end, slots[0] - end))
         end = slots[1]

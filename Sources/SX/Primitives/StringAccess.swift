@@ -16,6 +16,7 @@ extension Machine {
   @inline(never) func checkLength(_ name: StaticString, _ count: Int) throws {
     if count > Machine.longestString { throw error("\(name): result too long", hint: "a string holds at most 4 GB") }
     if heap.byteLimit != .max, count > heap.byteLimit - heap.bytesInUse { throw LimitError.heap }
+    try reserve(bytes: count)
   }
 
   // MARK: Display forms

@@ -71,11 +71,17 @@ extension NativeTable {
     add("command-line", doc: "The arguments of the program, as a list.") { m, _ in m.heap.list(m.host.arguments.map { m.heap.string($0) }) }
     add("host-name", doc: "The name of this machine.") { m, _ in m.heap.string(m.host.hostName) }
     add("process-id", doc: "The number of this process.") { m, _ in .fix(m.host.processIdentifier) }
-    add("exit", optional("status", .integer), doc: "Ends the program.") { m, args in
-      m.host.exit(Int32(truncatingIfNeeded: args.integer(0, default: 0)))
+    addControl("exit", optional("status", .integer), doc: "Ends the program, after what every `dynamic-wind` around the call does on the way out. The status is 0 to 255; 0 when left out.") { m, slot, n in
+      let status = Arguments(base: slot + 1, count: n).integer(0, default: 0)
+      guard 0...255 ~= status else { throw m.error("exit: argument 1: expected a status from 0 to 255, got \(status)") }
+      if !m.state.pointee.winders.isNil {
+        slot[1] = .fix(status)
+        return try m.enter(try m.boundGlobal(m.globalIndex(m.symbol("control/-leave-program"))), slot, 1)
+      }
+      m.host.exit(Int32(status))
       // A host that cannot end the process stops the script.
       if m.cancellation.take() { throw LimitError.cancelled }
-      return .nil
+      slot[0] = .nil
     }
     add("collect-garbage", doc: "Collects at the next safepoint.") { m, _ in
       m.heap.requestCollection()

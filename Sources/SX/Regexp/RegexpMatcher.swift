@@ -33,14 +33,16 @@ struct RegexpMatcher {
   }
 
   private let program: RegexpProgram
+  private let machine: Machine
   private let slotCount: Int
   private var current: Threads
   private var next: Threads
   private var stack: [Step] = []
   private var slots: [Int]
 
-  init(_ program: RegexpProgram) {
+  init(_ program: RegexpProgram, _ machine: Machine) {
     self.program = program
+    self.machine = machine
     slotCount = program.slotCount
     current = Threads(program.instructions.count, slotCount)
     next = current
@@ -48,8 +50,8 @@ struct RegexpMatcher {
   }
 
   /// The first match that begins at or after byte `from`: beginning and end of the whole and of each group in bytes, -1 for a group that
-  /// took no part. `whole`: the match must begin at `from` and end at the end of the text.
-  mutating func match(_ text: UnsafeBufferPointer<UInt8>, from: Int, whole: Bool = false) -> [Int]? {
+  /// took no part. `whole`: the match must begin at `from` and end at the end of the text. Throws when the evaluation has to end.
+  mutating func match(_ text: UnsafeBufferPointer<UInt8>, from: Int, whole: Bool = false) throws -> [Int]? {
     let n = text.count
     var found: [Int]?
     var at = from
@@ -78,6 +80,7 @@ struct RegexpMatcher {
         }
       }
       next.count = 0
+      try machine.charge(1 + current.count)
       var k = 0
       threads: while k < current.count {
         let place = current.dense[k]

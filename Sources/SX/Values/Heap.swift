@@ -32,6 +32,7 @@ final class Heap {
   /// Blocks of the class that are not swept yet since the last collection.
   private let pending = UnsafeMutablePointer<BlockRef?>.allocate(capacity: Heap.largestClass + 1)
   let safepoint: SafepointCounter
+  private(set) var memory = SystemMemory()
   /// Seeds the hash of strings, so that nobody can aim at the buckets from outside.
   let hashSeed: UInt64
 
@@ -97,6 +98,7 @@ final class Heap {
     keywords.deallocate()
     constants.deallocate()
     for cell in permanents { cell.deallocate() }
+    memory.deallocate()
     free.deallocate()
     blocks.deallocate()
     pending.deallocate()
@@ -126,6 +128,17 @@ final class Heap {
     return Value(cell)
   }
 
+  /// Memory for a slab, or for what a cell owns. When the system has none, it comes from what was put aside, and the next safepoint learns of it.
+  func systemMemory<T>(_ count: Int, of type: T.Type) -> UnsafeMutablePointer<T> {
+    let raw = memory.allocate(count * MemoryLayout<T>.stride)
+    if memory.wasRefused { requestCollection() }
+    return raw.bindMemory(to: T.self, capacity: count)
+  }
+  /// After a collection: whether the system has refused memory since the last time it was asked.
+  func recoverFromRefusal() -> Bool { memory.recover() }
+  /// For tests: so many requests for memory succeed, the next one is refused.
+  func refuseMemory(after requests: Int) { memory.allowance = requests }
+
   /// Counts memory that was taken outside the slabs.
   @inline(__always) func noteExternal(_ bytes: Int) {
     externalBytes &+= bytes
@@ -150,7 +163,7 @@ final class Heap {
     if let block = blocks[words], block.pointee.fresh < block.pointee.count { return Heap.thread(block) }
     if bytesInUse > byteLimit { requestCollection() }
     let block = BlockRef.allocate(capacity: 1)
-    block.initialize(to: Block(start: .allocate(capacity: Heap.blockWords), words: words, count: Heap.blockWords / words, fresh: 0, next: blocks[words]))
+    block.initialize(to: Block(start: systemMemory(Heap.blockWords, of: UInt64.self), words: words, count: Heap.blockWords / words, fresh: 0, next: blocks[words]))
     blocks[words] = block
     blockCount += 1
     return Heap.thread(block)
@@ -223,6 +236,9 @@ final class Heap {
     var marker = Marker()
     markRoots(&marker)
     marker.drain()
+    while marker.takeOverflow() {
+      forEachCell { if $0[0] & 1 != 0 { marker.follow($0) } }
+    }
     for words in 0...Heap.largestClass { pending[words] = blocks[words] }
     externalReleased += externalBytes - marker.externalBytes
     externalBytes = marker.externalBytes

@@ -162,7 +162,7 @@ extension Heap {
   /// A storage with room for `capacity` values and none in it.
   func storage(capacity: Int) -> Value {
     let cell = allocate(words: 3, header: Kind.storage.header | .ownsHeaderBit)
-    cell[1] = UInt64(UInt(bitPattern: UnsafeMutablePointer<Value>.allocate(capacity: max(1, capacity))))
+    cell[1] = UInt64(UInt(bitPattern: systemMemory(max(1, capacity), of: Value.self)))
     cell[2] = UInt64(capacity)
     noteExternal(capacity * 8)
     return Value(cell)
@@ -285,6 +285,12 @@ extension Heap {
     if n > 0 { store.elements.update(from: list.word(1).elements, count: n) }
     setLength(store, n)
     list.setWord(1, store)
+  }
+
+  /// Bytes that the next `append` will ask for at once; 0 when there is room.
+  func growth(of list: Value) -> Int {
+    guard list.isKind(.mutableList), list.word(1).isCell else { return list.length * 12 }
+    return list.length < list.word(1).capacity ? 0 : list.length * 16
   }
 
   /// Adds an element at the end of the list. Amortised O(1), after O(n) for the first change of a list that was not made empty.

@@ -1,8 +1,11 @@
-/// The mark phase: an explicit stack of cells, so that no depth of data can overflow the native stack.
+/// The mark phase: an explicit stack of cells, so that no depth of data can overflow the native stack. When there is no memory for a longer one,
+/// cells are marked without being followed, and the heap is walked for them afterwards.
 struct Marker {
   private var items = UnsafeMutablePointer<Cell>.allocate(capacity: 4096)
   private var count = 0, capacity = 4096
   private(set) var liveWords = 0
+  /// Marked cells were left that nobody has followed.
+  private var hasOverflowed = false
   private(set) var externalBytes = 0
 
   init() {}
@@ -11,7 +14,7 @@ struct Marker {
   @inline(__always) mutating func mark(_ v: Value) {
     guard v.isCell, v.cell[0] & 1 == 0 else { return }
     v.cell[0] |= 1
-    if count == capacity { grow() }
+    if count == capacity, !grow() { return }
     items[count] = v.cell
     count &+= 1
   }
@@ -27,12 +30,28 @@ struct Marker {
 
   mutating func note(external bytes: Int) { externalBytes &+= bytes }
 
-  @inline(never) private mutating func grow() {
-    let bigger = UnsafeMutablePointer<Cell>.allocate(capacity: capacity * 2)
-    bigger.update(from: items, count: count)
+  @inline(never) private mutating func grow() -> Bool {
+    guard let bigger = SystemMemory.tryAllocate(capacity * 2, of: Cell.self) else {
+      hasOverflowed = true
+      return false
+    }
+    bigger.initialize(from: items, count: count)
     items.deallocate()
     items = bigger
     capacity *= 2
+    return true
+  }
+
+  /// After `drain`: whether marked cells have to be followed again, all of them.
+  mutating func takeOverflow() -> Bool {
+    defer { hasOverflowed = false }
+    return hasOverflowed
+  }
+  /// Follows a cell that is marked already.
+  mutating func follow(_ cell: Cell) {
+    items[count] = cell
+    count &+= 1
+    drain()
   }
 
   /// Follows everything that was marked so far.

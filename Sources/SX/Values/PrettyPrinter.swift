@@ -277,6 +277,7 @@ struct PrettyPrinter {
   }
 
   private mutating func newLine(_ indent: Int) {
+    if machine.hasToStop(after: indent) { return stack.removeAll() }
     out += "\n" + String(repeating: " ", count: indent)
     column = indent
   }

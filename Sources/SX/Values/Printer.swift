@@ -58,6 +58,7 @@ struct Printer {
   private mutating func run(_ v: Value) {
     begin(v)
     while let top = stack.popLast() {
+      if machine.hasToStop(after: 8) { return }
       switch top {
       case .list(let cell, var iterator, let first):
         guard let next = iterator.next() else {

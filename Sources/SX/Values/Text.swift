@@ -161,7 +161,7 @@ extension Heap {
   @inline(never) private func longString(_ count: Int, _ scalars: Int) -> Value {
     let cell = allocate(words: 3, header: Kind.string.header(length: scalars) | .variantHeaderBit | .ownsHeaderBit)
     cell[1] = UInt64(count)
-    cell[2] = UInt64(UInt(bitPattern: UnsafeMutablePointer<UInt8>.allocate(capacity: count)))
+    cell[2] = UInt64(UInt(bitPattern: systemMemory(max(1, count), of: UInt8.self)))
     noteExternal(count)
     return Value(cell)
   }

@@ -1,0 +1,67 @@
+/// How work inside one primitive, the reader or the compiler notices that it has to stop: it passes no safepoint, and may last long.
+///
+/// Work is counted in steps of about the size of an element, a byte or a node. Every `checkInterval` steps somebody looks whether
+/// the evaluation was cancelled or the heap is far beyond its limit.
+extension Machine {
+  static let checkInterval = 1 << 16
+
+  /// Counts `steps` of work. Throws when the evaluation has to end. `holding`: bytes that the work keeps outside of the heap.
+  @inline(__always) func charge(_ steps: Int, holding bytes: Int = 0) throws {
+    work.pointee &-= steps
+    if work.pointee < 0 { try checkWork(holding: bytes) }
+  }
+
+  /// The same for work that cannot throw. True: give up. What is answered then will not be seen, because the next safepoint ends the evaluation.
+  @inline(__always) func hasToStop(after steps: Int) -> Bool {
+    work.pointee &-= steps
+    return work.pointee < 0 && stopsAtWork()
+  }
+
+  /// Before a primitive takes so much memory at once that the collector would learn of it too late.
+  func reserve(bytes: Int) throws {
+    guard bytes > 1 << 16 else { return }
+    if isBeyondLimit(bytes) { throw LimitError.heap }
+    if !SystemMemory.has(bytes) { throw LimitError.memory }
+  }
+
+  @inline(never) private func checkWork(holding bytes: Int) throws {
+    work.pointee = Machine.checkInterval
+    if cancellation.isRequested { try obeyCancellation() }
+    if isBeyondLimit(bytes) { throw LimitError.heap }
+  }
+
+  @inline(never) private func stopsAtWork() -> Bool {
+    work.pointee = Machine.checkInterval
+    guard cancellation.isRequested || isBeyondLimit(0) else { return false }
+    work.pointee = 0                                  // so that whoever is asked next stops too
+    heap.requestCollection()
+    return true
+  }
+
+  /// The collector cannot run inside a primitive, so garbage is granted a quarter more than the limit.
+  private func isBeyondLimit(_ bytes: Int) -> Bool {
+    let limit = heap.byteLimit
+    return limit != .max && heap.bytesInUse + bytes > limit + limit / 4
+  }
+}
+
+extension Machine {
+  /// Does a list occur inside itself? Only lists that were changed in place can. Every list is looked at once. O(size).
+  func containsItself(_ v: Value) throws -> Bool {
+    var open: [(cell: Value, elements: ListIterator)] = [(v, ListIterator(v))]
+    var above: Set<UInt64> = [v.bits], done: Set<UInt64> = []
+    while let top = open.indices.last {
+      try charge(1)
+      guard let element = open[top].elements.next() else {
+        let cell = open.removeLast().cell.bits
+        above.remove(cell)
+        done.insert(cell)
+        continue
+      }
+      guard element.isListCell, !done.contains(element.bits) else { continue }
+      guard above.insert(element.bits).inserted else { return true }
+      open.append((element, ListIterator(element)))
+    }
+    return false
+  }
+}
