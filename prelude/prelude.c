@@ -55,6 +55,9 @@ static const unsigned char otel_dashboard_sx[] = {
 static const unsigned char otel_exporter_sx[] = {
 #embed "otel/exporter.sx"
 };
+static const unsigned char otel_floor_sx[] = {
+#embed "otel/floor.sx"
+};
 static const unsigned char otel_flame_sx[] = {
 #embed "otel/flame.sx"
 };
@@ -178,6 +181,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/dashboard.sx", otel_dashboard_sx),
   FILE_ENTRY("otel/exporter.sx", otel_exporter_sx),
   FILE_ENTRY("otel/flame.sx", otel_flame_sx),
+  FILE_ENTRY("otel/floor.sx", otel_floor_sx),
   FILE_ENTRY("otel/id.sx", otel_id_sx),
   FILE_ENTRY("otel/instrument.sx", otel_instrument_sx),
   FILE_ENTRY("otel/metric-exporter.sx", otel_metric_exporter_sx),
