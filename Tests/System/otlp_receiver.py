@@ -1,4 +1,4 @@
-"""A collector in miniature: takes OTLP/JSON over HTTP and reads it strictly, with the message types of the protocol."""
+"""A collector in miniature: takes OTLP over HTTP and reads it strictly, with the message types of the protocol."""
 
 import base64
 import gzip
@@ -43,6 +43,7 @@ def attributes(carrier) -> dict:
 class Export:
     path: str
     headers: dict[str, str]
+    #: The body as it was, when it was JSON.
     text: str
     message: ExportTraceServiceRequest
 
@@ -50,7 +51,7 @@ class Export:
 class Receiver:
     """Listens on a free port of loopback. Answers with the given statuses in turn, and with 200 after that."""
 
-    def __init__(self, answers: tuple[tuple[int, dict[str, str], str], ...] = ()):
+    def __init__(self, answers: tuple[tuple[int, dict[str, str], str | bytes], ...] = ()):
         self.exports: list[Export] = []
         self.problems: list[str] = []
         self.attempts = 0
@@ -76,11 +77,13 @@ class Receiver:
         if handler.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         status, headers, answer = self._answers.pop(0) if self._answers else (200, {}, "{}")
+        answer = answer if isinstance(answer, bytes) else answer.encode()
         try:
-            message = parse_strictly(body.decode())
+            binary = handler.headers.get("content-type") == "application/x-protobuf"
+            message = ExportTraceServiceRequest.FromString(body) if binary else parse_strictly(body.decode())
             if status == 200:
                 names = {name.lower(): value for name, value in handler.headers.items()}
-                self.exports.append(Export(handler.path, names, body.decode(), message))
+                self.exports.append(Export(handler.path, names, "" if binary else body.decode(), message))
         except Exception as problem:
             self.problems.append(f"{problem}: {body[:2000]!r}")
             status = 400
@@ -88,7 +91,7 @@ class Receiver:
         for name, value in {"content-type": "application/json", "content-length": str(len(answer)), **headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(answer.encode())
+        handler.wfile.write(answer)
 
     def __enter__(self) -> "Receiver":
         self._thread.start()
