@@ -1,4 +1,4 @@
-"""A collector in miniature: takes OTLP/JSON over HTTP and reads it strictly, with the message types of the protocol and with
+"""A collector in miniature: takes OTLP over HTTP and reads it strictly, with the message types of the protocol and with
 the validator of the tools."""
 
 import base64
@@ -58,6 +58,7 @@ def attributes(carrier) -> dict:
 class Export:
     path: str
     headers: dict[str, str]
+    #: The body as it was, when it was JSON.
     text: str
     message: ExportTraceServiceRequest
 
@@ -70,7 +71,7 @@ class Receiver:
     """Listens on a free port of loopback. Answers with the given statuses in turn, and with 200 after that; a header `delay`
     is not sent but waited for, in seconds. The answers are for traces, `metric_answers` for metrics."""
 
-    def __init__(self, answers: tuple[tuple[int, dict[str, str], str], ...] = (), metric_answers=(), port: int = 0):
+    def __init__(self, answers: tuple[tuple[int, dict[str, str], str | bytes], ...] = (), metric_answers=(), port: int = 0):
         self.exports: list[Export] = []
         self.metric_exports: list[Export] = []
         self.problems: list[str] = []
@@ -106,14 +107,19 @@ class Receiver:
         answers = self._metric_answers if metrics else self._answers
         status, headers, answer = answers.pop(0) if answers else (200, {}, "{}")
         headers = dict(headers)
+        answer = answer if isinstance(answer, bytes) else answer.encode()
         try:
-            message = parse_strictly(body.decode(), ExportMetricsServiceRequest if metrics else ExportTraceServiceRequest)
-            validate(body.decode(), "metrics" if metrics else "traces")
+            kind = ExportMetricsServiceRequest if metrics else ExportTraceServiceRequest
+            binary = handler.headers.get("content-type") == "application/x-protobuf"
+            message = kind.FromString(body) if binary else parse_strictly(body.decode(), kind)
+            text = "" if binary else body.decode()
+            if not binary:
+                validate(text, "metrics" if metrics else "traces")
             if not metrics:
                 self.arrivals.append((time.monotonic(), message))
             if status == 200:
                 names = {name.lower(): value for name, value in handler.headers.items()}
-                (self.metric_exports if metrics else self.exports).append(Export(handler.path, names, body.decode(), message))
+                (self.metric_exports if metrics else self.exports).append(Export(handler.path, names, text, message))
         except Exception as problem:
             self.problems.append(f"{problem}: {body[:2000]!r}")
             status = 400
@@ -127,7 +133,7 @@ class Receiver:
             for name, value in {"content-type": "application/json", "content-length": str(len(answer)), **headers}.items():
                 handler.send_header(name, value)
             handler.end_headers()
-            handler.wfile.write(answer.encode())
+            handler.wfile.write(answer)
         except OSError:
             # Whoever asked has gone.
             handler.close_connection = True

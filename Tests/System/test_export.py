@@ -421,6 +421,20 @@ def test_metrics_are_flushed_at_the_end_and_after_trouble_say_the_same(serve):
         assert counted(receiver) == {"/health": 4}
 
 
+def test_metrics_go_out_in_protobuf_and_compressed(serve):
+    with Receiver() as receiver:
+        server = serve(
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+            OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="http/protobuf",
+            OTEL_EXPORTER_OTLP_METRICS_COMPRESSION="gzip",
+            OTEL_METRIC_EXPORT_INTERVAL="100",
+        )
+        server.get("/health")
+        wait_until(lambda: counted(receiver) == {"/health": 1}, "the request", seconds=20)
+        headers = receiver.metric_exports[0].headers
+        assert (headers["content-type"], headers["content-encoding"]) == ("application/x-protobuf", "gzip")
+
+
 def test_delta_metrics_add_up_to_what_there_was(serve):
     with Receiver(metric_answers=((400, {}, ""),)) as receiver:
         server = serve(
