@@ -9,10 +9,13 @@ struct SpanImporter {
   private let machine: Machine
   private let heap: Heap
   private let names: Names
+  private let limit: Int
   private var spans: [Value] = []
 
-  init(_ machine: Machine) {
+  /// - Parameter limit: spans; importing throws `TooLarge` when there are more.
+  init(limit: Int, _ machine: Machine) {
     self.machine = machine
+    self.limit = limit
     heap = machine.heap
     names = Names(machine.heap)
   }
@@ -26,7 +29,9 @@ struct SpanImporter {
       let resource = try attributes(member(member(group, names.resource), names.attributes))
       for scopeSpans in dicts(member(group, names.scopeSpans)) {
         let scope = try scope(member(scopeSpans, names.scope))
-        for span in dicts(member(scopeSpans, names.spans)) { spans.append(try self.span(span, resource, scope)) }
+        let members = member(scopeSpans, names.spans)
+        if members.isListOrNil, spans.count + members.listCount > limit { throw TooLarge() }
+        for span in dicts(members) { spans.append(try self.span(span, resource, scope)) }
       }
     }
     return heap.list(spans)
