@@ -151,6 +151,7 @@ struct SpanImporter {
     if kind.textEquals(names.doubleValue) { return OTLPDouble.number(content).map { heap.double($0) } ?? content }
     if kind.textEquals(names.arrayValue) { return try self.list(member(content, names.values)) { try value($0, depth + 1) } }
     if kind.textEquals(names.kvlistValue) { return try attributes(member(content, names.values), depth + 1) }
+    if kind.textEquals(names.bytesValue), content.isString, let bytes = Base64.decode(content.utf8) { return heap.allocate(object: Bytevector(bytes)) }
     return content
   }
 
@@ -183,7 +184,7 @@ struct SpanImporter {
 private struct Names {
   let resourceSpans, resource, scopeSpans, scope, spans, attributes, key, value, values: Value
   let traceId, spanId, parentSpanId, wireTraceState, startTimeUnixNano, endTimeUnixNano, timeUnixNano, code, message: Value
-  let stringValue, intValue, doubleValue, arrayValue, kvlistValue: Value
+  let stringValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue: Value
   let trace, span, parent, name, version, kind, t, t0, t1, status, attrs, events, links, flags, traceState, statusMessage, remoteParent, dropped: Value
   let kinds, statuses: [Value]
   let droppedFields: [(Value, Value)]
@@ -214,6 +215,7 @@ private struct Names {
     doubleValue = name("doubleValue")
     arrayValue = name("arrayValue")
     kvlistValue = name("kvlistValue")
+    bytesValue = name("bytesValue")
     trace = name("trace")
     span = name("span")
     parent = name("parent")
