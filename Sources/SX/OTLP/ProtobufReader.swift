@@ -1,3 +1,6 @@
+/// There is more in an input than its reader was allowed to take.
+struct TooLarge: Error {}
+
 /// Reads a message of OTLP off the wire into the dict that reading its JSON encoding gives.
 ///
 /// What is malformed is an error that names the offset: nothing is guessed. Unknown fields are skipped.
@@ -9,14 +12,20 @@ struct ProtobufReader: ~Copyable {
   private let p: UnsafePointer<UInt8>
   private let n: Int
   private var i = 0
+  /// How many more messages there may be.
+  private var room: Int
   /// The elements of the repeated fields that are being read.
   private var values: [Value] = []
   /// The names of the fields as strings, made when they are first needed.
   private var keys: [Value]
 
   /// The bytes must stay alive.
-  init(_ bytes: UnsafeBufferPointer<UInt8>, _ machine: Machine) {
+  ///
+  /// - Parameter limit: messages, the outermost one counted; reading throws `TooLarge` at one more. An empty message has two bytes on the wire
+  ///   and a hundred in memory.
+  init(_ bytes: UnsafeBufferPointer<UInt8>, limit: Int, _ machine: Machine) {
     self.machine = machine
+    room = limit
     // An empty buffer may have no address; nothing is read through this one.
     p = bytes.baseAddress ?? UnsafePointer(bitPattern: 8).unsafelyUnwrapped
     n = bytes.count
@@ -32,7 +41,10 @@ struct ProtobufReader: ~Copyable {
   /// The fields up to `end`. A message that comes twice where one belongs is one message in two parts.
   private mutating func read(_ message: ProtobufMessage, to end: Int, merging earlier: Value?, depth: Int) throws -> Value {
     guard depth <= ProtobufReader.deepest else { throw malformed("messages are nested deeper than \(ProtobufReader.deepest) levels") }
-    let dict = earlier ?? machine.heap.dict(capacity: message.isChoice ? 1 : message.fields.count)
+    room -= 1
+    guard room >= 0 else { throw TooLarge() }
+    // Not more than so many bytes are likely to fill.
+    let dict = earlier ?? machine.heap.dict(capacity: message.isChoice ? 1 : min(message.fields.count, (end - i) / 4))
     let base = values.count
     var run = 0
     while i < end {

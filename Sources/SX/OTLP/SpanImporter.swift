@@ -9,10 +9,13 @@ struct SpanImporter {
   private let machine: Machine
   private let heap: Heap
   private let names: Names
+  private let limit: Int
   private var spans: [Value] = []
 
-  init(_ machine: Machine) {
+  /// - Parameter limit: spans; importing throws `TooLarge` when there are more.
+  init(limit: Int, _ machine: Machine) {
     self.machine = machine
+    self.limit = limit
     heap = machine.heap
     names = Names(machine.heap)
   }
@@ -26,7 +29,9 @@ struct SpanImporter {
       let resource = try attributes(member(member(group, names.resource), names.attributes))
       for scopeSpans in dicts(member(group, names.scopeSpans)) {
         let scope = try scope(member(scopeSpans, names.scope))
-        for span in dicts(member(scopeSpans, names.spans)) { spans.append(try self.span(span, resource, scope)) }
+        let members = member(scopeSpans, names.spans)
+        if members.isListOrNil, spans.count + members.listCount > limit { throw TooLarge() }
+        for span in dicts(members) { spans.append(try self.span(span, resource, scope)) }
       }
     }
     return heap.list(spans)
@@ -146,6 +151,7 @@ struct SpanImporter {
     if kind.textEquals(names.doubleValue) { return OTLPDouble.number(content).map { heap.double($0) } ?? content }
     if kind.textEquals(names.arrayValue) { return try self.list(member(content, names.values)) { try value($0, depth + 1) } }
     if kind.textEquals(names.kvlistValue) { return try attributes(member(content, names.values), depth + 1) }
+    if kind.textEquals(names.bytesValue), content.isString, let bytes = Base64.decode(content.utf8) { return heap.allocate(object: Bytevector(bytes)) }
     return content
   }
 
@@ -178,7 +184,7 @@ struct SpanImporter {
 private struct Names {
   let resourceSpans, resource, scopeSpans, scope, spans, attributes, key, value, values: Value
   let traceId, spanId, parentSpanId, wireTraceState, startTimeUnixNano, endTimeUnixNano, timeUnixNano, code, message: Value
-  let stringValue, intValue, doubleValue, arrayValue, kvlistValue: Value
+  let stringValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue: Value
   let trace, span, parent, name, version, kind, t, t0, t1, status, attrs, events, links, flags, traceState, statusMessage, remoteParent, dropped: Value
   let kinds, statuses: [Value]
   let droppedFields: [(Value, Value)]
@@ -209,6 +215,7 @@ private struct Names {
     doubleValue = name("doubleValue")
     arrayValue = name("arrayValue")
     kvlistValue = name("kvlistValue")
+    bytesValue = name("bytesValue")
     trace = name("trace")
     span = name("span")
     parent = name("parent")
