@@ -55,6 +55,9 @@ static const unsigned char otel_dashboard_sx[] = {
 static const unsigned char otel_exporter_sx[] = {
 #embed "otel/exporter.sx"
 };
+static const unsigned char otel_floor_sx[] = {
+#embed "otel/floor.sx"
+};
 static const unsigned char otel_flame_sx[] = {
 #embed "otel/flame.sx"
 };
@@ -64,8 +67,14 @@ static const unsigned char otel_id_sx[] = {
 static const unsigned char otel_instrument_sx[] = {
 #embed "otel/instrument.sx"
 };
+static const unsigned char otel_metric_exporter_sx[] = {
+#embed "otel/metric-exporter.sx"
+};
 static const unsigned char otel_metrics_sx[] = {
 #embed "otel/metrics.sx"
+};
+static const unsigned char otel_otlp_http_sx[] = {
+#embed "otel/otlp-http.sx"
 };
 static const unsigned char otel_otlp_metrics_sx[] = {
 #embed "otel/otlp-metrics.sx"
@@ -105,6 +114,9 @@ static const unsigned char otel_store_sx[] = {
 };
 static const unsigned char otel_stream_sx[] = {
 #embed "otel/stream.sx"
+};
+static const unsigned char otel_terminal_sx[] = {
+#embed "otel/terminal.sx"
 };
 static const unsigned char otel_trace_sx[] = {
 #embed "otel/trace.sx"
@@ -175,9 +187,12 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/dashboard.sx", otel_dashboard_sx),
   FILE_ENTRY("otel/exporter.sx", otel_exporter_sx),
   FILE_ENTRY("otel/flame.sx", otel_flame_sx),
+  FILE_ENTRY("otel/floor.sx", otel_floor_sx),
   FILE_ENTRY("otel/id.sx", otel_id_sx),
   FILE_ENTRY("otel/instrument.sx", otel_instrument_sx),
+  FILE_ENTRY("otel/metric-exporter.sx", otel_metric_exporter_sx),
   FILE_ENTRY("otel/metrics.sx", otel_metrics_sx),
+  FILE_ENTRY("otel/otlp-http.sx", otel_otlp_http_sx),
   FILE_ENTRY("otel/otlp-metrics.sx", otel_otlp_metrics_sx),
   FILE_ENTRY("otel/otlp.sx", otel_otlp_sx),
   FILE_ENTRY("otel/prometheus.sx", otel_prometheus_sx),
@@ -191,6 +206,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/sparkline.sx", otel_sparkline_sx),
   FILE_ENTRY("otel/store.sx", otel_store_sx),
   FILE_ENTRY("otel/stream.sx", otel_stream_sx),
+  FILE_ENTRY("otel/terminal.sx", otel_terminal_sx),
   FILE_ENTRY("otel/trace.sx", otel_trace_sx),
   FILE_ENTRY("otel/waterfall.sx", otel_waterfall_sx),
   FILE_ENTRY("repl.sx", repl_sx),

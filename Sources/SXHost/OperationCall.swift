@@ -32,7 +32,8 @@ struct OperationCall {
     return arguments[index]
   }
 
-  private func datum(_ index: Int) throws(OperationFailure) -> Datum {
+  /// Plain data; nil when the argument was left out.
+  func datum(_ index: Int) throws(OperationFailure) -> Datum {
     guard arguments.indices.contains(index) else { return .null }
     do {
       return try arguments[index].datum()
@@ -66,7 +67,7 @@ struct OperationCall {
     return dictionary
   }
 
-  private func mismatch(_ index: Int, _ expectation: String) -> OperationFailure {
+  func mismatch(_ index: Int, _ expectation: String) -> OperationFailure {
     let got = arguments.indices.contains(index) ? arguments[index].description : "nothing"
     return OperationFailure("\(name): argument \(index + 1) must be \(expectation), got \(got)")
   }
@@ -81,4 +82,5 @@ extension SystemHost {
     timerOperations
     .merging(httpClientOperations) { _, new in new }
     .merging(httpServerOperations) { _, new in new }
+    .merging(compressionOperations) { _, new in new }
 }

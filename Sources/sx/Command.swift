@@ -12,7 +12,7 @@ struct Command: ParsableCommand {
     commandName: "sx",
     abstract: "SX: a small Lisp with a traced web server.",
     version: version,
-    subcommands: [Eval.self, Run.self, Test.self, Repl.self, Check.self, Doc.self, Serve.self, Server.self],
+    subcommands: [Eval.self, Run.self, Test.self, Repl.self, Check.self, Doc.self, Serve.self, Spans.self, Export.self, Import.self, Server.self],
     defaultSubcommand: Repl.self)
 
   static func main() {

@@ -38,6 +38,19 @@ import Testing
     await server.stop()
   }
 
+  @Test func bodiesThatAreNoTextAreBytes() async throws {
+    let server = try await TestServer.handling(
+      "(fn (exchange request) (perform {:op \"http-respond\" :args (list exchange 200 {} (get request :body))}))", options: ":grace-ms 1")
+    let bytes = try await ask(server, "{:method \"POST\" :url \"BASE/\" :body (bytevector 0 255 128)}")
+    #expect(bytes["body"] == .bytes([0, 255, 128]))
+    // Bytes that spell a text are one.
+    let text = try await ask(server, "{:method \"POST\" :url \"BASE/\" :body (bytevector 195 164)}")
+    #expect(text["body"] == "ä")
+    let refused = try await ask(server, "{:method \"POST\" :url \"BASE/\" :body 5}")
+    #expect(refused.string?.hasPrefix("http/request: :body must be a string or a bytevector") == true, "\(refused)")
+    await server.stop()
+  }
+
   @Test func redirectsAreFollowedButNotInCircles() async throws {
     let server = try await TestServer.handling(Self.server, options: ":grace-ms 1")
     #expect(try await ask(server, "{:url \"BASE/away\"}")["status"] == 201)

@@ -74,7 +74,7 @@ import Testing
 
   @Test func dataComesOutAsItWentIn() throws {
     let sx = Interpreter()
-    let data: Datum = ["list": [1, 2.5, true, nil, "naïve 🌍"], "dict": ["k": .keyword("v")], "symbol": .symbol("s")]
+    let data: Datum = ["list": [1, 2.5, true, nil, "naïve 🌍"], "dict": ["k": .keyword("v")], "symbol": .symbol("s"), "bytes": .bytes([0, 255])]
     #expect(try sx.makeHandle(data).datum() == data)
   }
 

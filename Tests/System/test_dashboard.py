@@ -4,11 +4,14 @@ import http.client
 import json
 import re
 import shutil
+import socket
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from otlp_receiver import validate
 from sx_process import PATIENCE, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -606,3 +609,48 @@ def test_readers_that_leave_harm_nobody(serve):
     with Stream(server) as stream:
         server.get("/boom")
         assert stream.next_trace()["data"]["name"] == "GET /boom"
+
+
+def test_a_reader_that_never_reads_costs_neither_memory_nor_the_others(serve):
+    server = serve()
+    idle = server.connect()
+    try:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.sendall(b"GET /otel/stream HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n")
+        server.get("/health")
+        server.evaluate("(collect-garbage)")
+        before = resident(server)
+        # 20,000 spans with a kilobyte each: 20 MB for a reader who takes none of it.
+        for _ in range(20):
+            server.evaluate('(for-each (fn (n) (otel/with-span "noise" {:text (repeat "x" 1000)} (fn () nil))) (range 0 1000))')
+        began = time.monotonic()
+        assert server.get("/health").status == 200
+        assert time.monotonic() - began < 2
+        assert resident(server) - before < 64 * 2**20
+        # One who does read gets the news at once, all the same.
+        with Stream(server) as stream:
+            server.get("/boom")
+            assert stream.next_trace()["data"]["name"] == "GET /boom"
+    finally:
+        idle.close()
+
+
+def resident(server) -> int:
+    """Bytes of memory that the server's process occupies."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+
+def test_bad_exports_leave_the_server_as_it_was(serve):
+    server = serve()
+    json_type = {"content-type": "application/json"}
+    for body in ("", "{", "null", "[1]", "[" * 200_000, '{"resourceSpans":' + "[" * 200_000, "\u0000", '{"resourceSpans":[null]}'):
+        assert server.post("/v1/traces", body, json_type).status == 400, body[:40]
+    many = [{"key": f"k{n}", "value": {"stringValue": "v" * 100}} for n in range(10_000)]
+    send_spans(server, [foreign_span(1, attributes=many)], "wordy")
+    send_spans(server, [foreign_span(2, endTimeUnixNano="1"), foreign_span(3, kind="x", status=[], links={"a": 1})], "odd")
+    answer = server.post("/v1/traces", json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [foreign_span(4, traceId="abc")]}]}]}), json_type)
+    assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
+    for path in ("/otel", f"/otel?trace={TRACE}", f"/otel/trace/{TRACE}", f"/otel/trace/{TRACE}.svg", "/otel/traces.json", "/otel/metrics", "/health"):
+        assert server.get(path).status == 200, path
+    validate(server.get(f"/otel/trace/{TRACE}.json").body)

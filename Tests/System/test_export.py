@@ -2,13 +2,13 @@
 
 import json
 import signal
-import subprocess
-import sys
 import threading
+import time
+from email.utils import formatdate
 
 import pytest
 
-from otlp_receiver import Receiver, attributes, parse_strictly, spans_of
+from otlp_receiver import BROKEN, Receiver, attributes, parse_strictly, spans_of, validate
 from sx_process import PATIENCE, ROOT, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -41,17 +41,6 @@ def exported(server) -> str:
     outcome = server.evaluate("(otel/export-otlp-json (otel/recent))")
     assert outcome.status == 0, outcome.err
     return json.loads(outcome.out)
-
-
-def validate(payload: str):
-    verdict = subprocess.run(
-        [sys.executable, str(ROOT / "Tests/Tools/otlp_validate.py"), "traces"],
-        input=payload,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
 
 
 def ids_in_ring(server) -> list[tuple[str, str]]:
@@ -290,6 +279,192 @@ def test_without_a_collector_the_server_serves_on(serve):
     for _ in range(5):
         assert server.get("/health").status == 200
     assert len(server.wait_for_spans(5)) == 5
+
+
+@pytest.mark.parametrize("date", [False, True], ids=["seconds", "date"])
+def test_retry_after_is_honoured(serve, date):
+    moment = time.time() + 3
+    header = formatdate(moment, usegmt=True) if date else "2"
+    with Receiver(answers=((429, {"retry-after": header}, ""),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        server.get("/health")
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        (first, _), (second, _) = receiver.arrivals
+        assert second - first > (1 if date else 1.9)
+        assert receiver.ids == ids_in_ring(server)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 500])
+def test_a_status_that_the_protocol_does_not_name_is_final(serve, status):
+    with Receiver(answers=((status, {"retry-after": "0"}, ""),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        server.get("/health")
+        wait_until(lambda: server.value("(get (otel/stats) :failed)") == 1, "the failure to be counted", seconds=20)
+        assert receiver.attempts == 1
+        assert f"status {status}" in server.err
+
+
+def test_a_broken_connection_is_tried_again(serve):
+    with Receiver(answers=(BROKEN, BROKEN)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        server.get("/health")
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        assert receiver.attempts == 3
+        assert receiver.ids == ids_in_ring(server)
+
+
+def test_a_slow_collector_gets_nothing_twice(serve):
+    with Receiver(answers=((200, {"delay": "1.5"}, "{}"),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50", OTEL_EXPORTER_OTLP_TIMEOUT="300")
+        server.get("/health")
+        wait_until(lambda: server.value("(get (otel/stats) :failed)") == 1, "the timeout to be counted", seconds=20)
+        server.get("/boom")
+        wait_until(lambda: len(receiver.spans) == 3, "the spans after it", seconds=20)
+        assert len(set(receiver.ids)) == 3
+        assert "no answer within 300 ms" in server.err
+
+
+def test_a_slow_collector_does_not_hold_up_requests(serve):
+    with Receiver(answers=((200, {"delay": "3"}, "{}"),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="10")
+        server.get("/health")
+        wait_until(lambda: receiver.attempts == 1, "the export to be under way", seconds=20)
+        began = time.monotonic()
+        for _ in range(20):
+            assert server.get("/health").status == 200
+        assert time.monotonic() - began < 2
+        wait_until(lambda: len(receiver.spans) == 21, "all spans", seconds=20)
+        assert sorted(receiver.ids) == sorted(ids_in_ring(server))
+
+
+def test_everything_arrives_once_through_all_kinds_of_trouble(serve):
+    partial = json.dumps({"partialSuccess": {"rejectedSpans": "2", "errorMessage": "not these"}})
+    trouble = (
+        (503, {}, ""),
+        (200, {}, "{}"),
+        (429, {"retry-after": "0"}, ""),
+        BROKEN,
+        (502, {"retry-after": "0"}, ""),
+        (200, {"delay": "0.3"}, partial),
+        (504, {"retry-after": "0"}, ""),
+    )
+    with Receiver(answers=trouble) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="20", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="7")
+        for _ in range(60):
+            server.get("/health")
+        wait_until(lambda: len(receiver.spans) >= 60, "all spans", seconds=40)
+        assert server.terminate() == 0
+        assert len(receiver.ids) == len(set(receiver.ids)) == 60
+        assert max(len(spans_of(export.message)) for export in receiver.exports) <= 7
+
+
+def test_while_the_collector_is_down_the_queue_is_bounded_and_says_what_it_drops(serve):
+    with Receiver() as gone:
+        pass
+    server = serve(
+        OTEL_EXPORTER_OTLP_ENDPOINT=gone.url, OTEL_BSP_SCHEDULE_DELAY="60000", OTEL_BSP_MAX_QUEUE_SIZE="50", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="50"
+    )
+    # One batch is on its way again and again, another fills the queue, and the rest has no room.
+    server.evaluate('(for-each (fn (n) (otel/with-span "work" {} (fn () nil))) (range 0 50))')
+    wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1, "the first batch to be under way", seconds=20)
+    server.evaluate('(for-each (fn (n) (otel/with-span "work" {} (fn () nil))) (range 0 1000))')
+    assert server.value("(list (ring-len (get otel/-exporter :queue)) (get-in (otel/stats) (list \"dropped\" \"queue\")))") == [50, 950]
+    assert server.err.count("the export queue is full") == 1
+    assert server.get("/health").status == 200
+
+
+def test_a_collector_that_comes_back_gets_what_waited(serve):
+    with Receiver() as gone:
+        port = int(gone.url.rpartition(":")[2])
+    server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=gone.url, OTEL_BSP_SCHEDULE_DELAY="20")
+    for _ in range(5):
+        server.get("/health")
+    wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1, "the first attempt", seconds=20)
+    with Receiver(port=port) as receiver:
+        wait_until(lambda: len(receiver.spans) == 5, "the spans", seconds=30)
+        assert sorted(receiver.ids) == sorted(ids_in_ring(server))
+
+
+# ── Metrics ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def counted(receiver) -> dict:
+    """Requests by route, from the metrics that arrived last."""
+    return {attributes(point)["http.route"]: point.count for point in receiver.points}
+
+
+def test_metrics_are_exported_regularly(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_METRIC_EXPORT_INTERVAL="100")
+        server.get("/health")
+        wait_until(lambda: counted(receiver) == {"/health": 1}, "the first request", seconds=20)
+        for path in ("/health", "/boom", "/health"):
+            server.get(path)
+        wait_until(lambda: counted(receiver) == {"/health": 3, "/boom": 1}, "all requests", seconds=20)
+        assert {export.path for export in receiver.metric_exports} == {"/v1/metrics"}
+        (boom,) = [point for point in receiver.points if attributes(point)["http.route"] == "/boom"]
+        assert attributes(boom) == {
+            "http.request.method": "GET", "http.route": "/boom", "url.scheme": "http", "http.response.status_code": 500, "error.type": "Error",
+        }
+        assert sum(boom.bucket_counts) == 1 and boom.max > 0
+        # Cumulative: it all counts from the same moment.
+        assert len({point.start_time_unix_nano for point in receiver.points}) == 1
+
+
+def test_metrics_are_flushed_at_the_end_and_after_trouble_say_the_same(serve):
+    with Receiver(metric_answers=((503, {"retry-after": "0"}, ""), BROKEN)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_METRIC_EXPORT_INTERVAL="600000")
+        for _ in range(4):
+            server.get("/health")
+        assert server.terminate() == 0
+        assert receiver.metric_attempts == 3
+        assert counted(receiver) == {"/health": 4}
+
+
+def test_metrics_go_out_in_protobuf_and_compressed(serve):
+    with Receiver() as receiver:
+        server = serve(
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+            OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="http/protobuf",
+            OTEL_EXPORTER_OTLP_METRICS_COMPRESSION="gzip",
+            OTEL_METRIC_EXPORT_INTERVAL="100",
+        )
+        server.get("/health")
+        wait_until(lambda: counted(receiver) == {"/health": 1}, "the request", seconds=20)
+        headers = receiver.metric_exports[0].headers
+        assert (headers["content-type"], headers["content-encoding"]) == ("application/x-protobuf", "gzip")
+
+
+def test_delta_metrics_add_up_to_what_there_was(serve):
+    with Receiver(metric_answers=((400, {}, ""),)) as receiver:
+        server = serve(
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+            OTEL_METRIC_EXPORT_INTERVAL="100",
+            OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta",
+        )
+        for _ in range(10):
+            server.get("/health")
+            time.sleep(0.04)
+        assert server.terminate() == 0
+        assert not receiver.problems
+        points = [
+            point
+            for export in receiver.metric_exports
+            for resource in export.message.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            for point in metric.histogram.data_points
+        ]
+        assert sum(point.count for point in points) == 10
+        assert all(before.time_unix_nano == after.start_time_unix_nano for before, after in zip(points, points[1:]))
+
+
+def test_an_exporter_of_none_sends_nothing(serve):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_METRICS_EXPORTER="none", OTEL_TRACES_EXPORTER="none")
+        server.get("/health")
+        assert server.terminate() == 0
+        assert (receiver.attempts, receiver.metric_attempts) == (0, 0)
 
 
 # ── At the end ───────────────────────────────────────────────────────────────────────────────────

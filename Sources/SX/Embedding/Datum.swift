@@ -9,6 +9,7 @@ public indirect enum Datum: Sendable, Equatable {
   case string(String)
   case symbol(String)
   case keyword(String)
+  case bytes([UInt8])
   case list([Datum])
   case dict(DatumDictionary)
 
@@ -30,6 +31,8 @@ public indirect enum Datum: Sendable, Equatable {
     default: nil
     }
   }
+  /// The bytes of a bytevector.
+  public var bytes: [UInt8]? { if case .bytes(let b) = self { b } else { nil } }
   /// The elements of a list; null counts as the empty one.
   public var list: [Datum]? {
     switch self {
@@ -106,6 +109,7 @@ extension Machine {
     case .string(let s): return heap.string(s)
     case .symbol(let s): return heap.symbol(s)
     case .keyword(let s): return heap.keyword(s)
+    case .bytes(let b): return heap.allocate(object: Bytevector(b))
     case .list(let all): return heap.list(all.map(value))
     case .dict(let d):
       let v = heap.dict(capacity: d.count)
@@ -132,7 +136,9 @@ extension Machine {
       var d = DatumDictionary()
       for (k, item) in heap.entries(of: v) { d[k.text] = try datum(item, depth + 1) }
       return .dict(d)
-    default: throw error("a \(typeName(v)) cannot leave the interpreter as data")
+    default:
+      if let bytevector = v.object(as: Bytevector.self) { return .bytes(bytevector.bytes) }
+      throw error("a \(typeName(v)) cannot leave the interpreter as data")
     }
   }
 }

@@ -120,26 +120,3 @@ extension Machine {
     }
   }
 }
-
-extension Bytes {
-  /// Offset of the first byte that is no part of valid UTF-8.
-  static func firstInvalidUTF8(_ bytes: [UInt8]) -> Int? {
-    var i = 0
-    let n = bytes.count
-    while i < n {
-      let b = bytes[i]
-      if b < 0x80 {
-        i += 1
-        continue
-      }
-      let width = b >= 0xF0 && b < 0xF5 ? 4 : b >= 0xE0 && b < 0xF0 ? 3 : b >= 0xC2 && b < 0xE0 ? 2 : 0
-      guard width > 0, i + width <= n else { return i }
-      for j in 1..<width where bytes[i + j] & 0xC0 != 0x80 { return i }
-      let second = bytes[i + 1]
-      // Overlong forms, surrogates, and codes beyond U+10FFFF.
-      if b == 0xE0 && second < 0xA0 || b == 0xED && second > 0x9F || b == 0xF0 && second < 0x90 || b == 0xF4 && second > 0x8F { return i }
-      i += width
-    }
-    return nil
-  }
-}

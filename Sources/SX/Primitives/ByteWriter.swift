@@ -55,6 +55,14 @@ struct ByteWriter: ~Copyable {
     count &+= Decimal.write(i, bytes + count)
   }
   mutating func removeAll() { count = 0 }
+  /// Forgets what was written after the first `n` bytes.
+  mutating func truncate(to n: Int) { count = min(count, n) }
+  /// Moves what stands at `at` and behind it by `width` bytes. What is between is to be filled.
+  mutating func insertGap(_ width: Int, at: Int) {
+    reserve(width)
+    if at < count { (bytes + at + width).update(from: bytes + at, count: count - at) }
+    count &+= width
+  }
 }
 
 extension Heap {

@@ -74,5 +74,8 @@ extension NativeTable {
       if let bad = Bytes.firstInvalidUTF8(part) { throw m.error("utf8->string: invalid UTF-8 at byte \(range.lowerBound + bad)") }
       return m.heap.string(part)
     }
+    add("utf8->text", required("bytevector", .bytevector), doc: "The string that the bytes spell, with U+FFFD in the place of what is not UTF-8.", example: "(utf8->text (bytevector 104 255)) → \"h\u{FFFD}\"") { m, args in
+      m.heap.string(String(decoding: try vector(m, args, "utf8->text").bytes, as: UTF8.self))
+    }
   }
 }

@@ -54,6 +54,8 @@ extension NativeTable {
     installSystem()
     begin("rings")
     installRings()
+    begin("otlp")
+    installOTLP()
     begin("sessions")
     installSessions()
   }

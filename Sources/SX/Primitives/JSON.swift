@@ -1,6 +1,6 @@
 extension NativeTable {
   mutating func installJSON() {
-    add("json-encode", required("value"), doc: "The value as JSON text. The order of a dict is kept; symbols and keywords become strings, vectors and sets arrays; nil and floats that are not finite become null.", example: "(json-encode {:a (list 1 nil)}) → \"{\\\"a\\\":[1,null]}\"") { m, args in
+    add("json-encode", required("value"), doc: "The value as JSON text. The order of a dict is kept; symbols and keywords become strings, vectors and sets arrays, bytevectors base64; nil and floats that are not finite become null.", example: "(json-encode {:a (list 1 nil)}) → \"{\\\"a\\\":[1,null]}\"") { m, args in
       try JSONWriter.encode(args[0], m, "json-encode", indent: 0)
     }
     add("json-pretty", required("value"), optional("indent", .integer), doc: "The value as JSON text with a line for every member, indented by 2 (or `indent`) spaces a level.", example: "(json-pretty (list 1 2)) → \"[\\n  1,\\n  2\\n]\"") { m, args in
@@ -127,6 +127,10 @@ struct JSONWriter: ~Copyable {
       out.append(UInt8(ascii: "["))
       stack.append(Open(cell: v, elements: ListIterator(machine.heap.list(values)), entries: [], isDict: false))
       return
+    }
+    if let bytes = v.object(as: Bytevector.self)?.bytes {
+      let text = bytes.withUnsafeBufferPointer { [heap = machine.heap] in Base64.encode($0, heap) }
+      return JSONText.quote(text.utf8, to: &out)
     }
     throw machine.error("\(name): a \(machine.typeName(v)) has no JSON form", hint: "JSON has null, booleans, numbers, strings, lists and dicts")
   }

@@ -8,6 +8,9 @@ extension NativeTable {
       guard let padding = try Padding.make("pad-right", args, m) else { return args[0] }
       return try m.string("pad-right", args[0], padding)
     }
+    add("text-columns", required("string", .string), doc: "How many columns of a terminal the string takes: two for a wide character, none for a mark on the one before it.", example: "(text-columns \"日本\") → 4") { _, args in
+      .fix(args[0].isASCII ? args[0].byteCount : DisplayWidth.of(args[0].text))
+    }
     add("repeat", required("string", .string), required("count", .integer), doc: "The string `count` times in a row.", example: "(repeat \"ab\" 3) → \"ababab\"") { m, args in
       guard args.integer(1) >= 0 else { throw m.error("repeat: argument 2: the count must not be negative, got \(args.integer(1))") }
       return try m.repeated("repeat", args[0], args.integer(1))

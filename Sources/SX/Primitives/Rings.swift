@@ -70,6 +70,11 @@ extension NativeTable {
       try ring(m, args, "ring-push!").push(args[1])
       return .nil
     }
+    add("ring-append!", required("ring"), required("list", .list), doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
+      let r = try ring(m, args, "ring-append!")
+      for v in ListElements(args[1]) { r.push(v) }
+      return .nil
+    }
     add("ring->list", required("ring"), doc: "The elements, oldest first.") { m, args in
       let r = try ring(m, args, "ring->list")
       return m.heap.list(r.last(r.count))

@@ -70,16 +70,17 @@ private struct ClientRequest: Sendable {
     if !request.headers.contains(name: "user-agent") { request.headers.add(name: "user-agent", value: "sx") }
     if !request.headers.contains(name: "accept-encoding") { request.headers.add(name: "accept-encoding", value: "gzip, deflate") }
     if let body = description["body"], !body.isNull {
-      guard let text = body.string else { throw OperationFailure("http/request: :body must be a string, got \(body)") }
-      var body = ByteBuffer(string: text)
+      guard var bytes = body.bytes ?? body.string.map({ Array($0.utf8) }) else {
+        throw OperationFailure("http/request: :body must be a string or a bytevector, got \(body)")
+      }
       switch description["compression"]?.string {
       case nil, "none": break
       case "gzip":
-        do { body = try Gzip.compressed(body) } catch { throw OperationFailure("http/request: the body cannot be compressed: \(error)") }
+        bytes = Gzip.compressed(bytes)
         request.headers.replaceOrAdd(name: "content-encoding", value: "gzip")
       case let other?: throw OperationFailure("http/request: :compression must be \"gzip\" or \"none\", got \"\(other)\"")
       }
-      request.body = .bytes(body)
+      request.body = .bytes(ByteBuffer(bytes: bytes))
     }
     self.request = request
     milliseconds = max(1, description["timeout-ms"]?.number.map { Int(min($0, 1e12)) } ?? Self.defaultTimeout)
@@ -112,7 +113,7 @@ private struct ClientRequest: Sendable {
       if wasCompressed && (name == "content-encoding" || name == "content-length") { continue }
       headers[name] = .string(headers[name]?.string.map { "\($0), \(value)" } ?? value)
     }
-    return .dict(["status": .integer(Int(response.status.code)), "headers": .dict(headers), "body": .string(String(buffer: body))])
+    return .dict(["status": .integer(Int(response.status.code)), "headers": .dict(headers), "body": Datum(body: body)])
   }
 
   /// What went wrong, in words, and with whom.

@@ -161,7 +161,7 @@ final class HTTPListener: Sendable {
       var request = request
       do {
         let body = try await request.collectBody(upTo: limit)
-        datum["body"] = .string(String(buffer: body))
+        datum["body"] = Datum(body: body)
       } catch is NIOTooManyBytesError {
         return tooLong
       }

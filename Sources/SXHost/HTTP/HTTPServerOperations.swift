@@ -58,7 +58,7 @@ extension SystemHost {
     "http-respond": { (host, call) throws(OperationFailure) in
       let exchange = try host.exchange(call)
       let head = try ResponseHead(status: call.integer(1), headers: call.dictionary(2), for: call.name)
-      let body = ByteBuffer(string: call.isNil(3) ? "" : try call.string(3))
+      let body = try call.body(3)
       guard exchange.answer(.complete(head, body)) else { throw call.secondAnswer() }
       call.succeed(true)
     },
