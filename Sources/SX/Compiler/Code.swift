@@ -83,6 +83,8 @@ extension Value {
     isCell && UInt32(truncatingIfNeeded: header) &>> 8 & 0xFFFF == UInt32(Kind.closure.rawValue) | UInt32(n) &<< 8
   }
   @inline(__always) var closureEntry: InstructionPointer { InstructionPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped }
+  /// Number of parameters; 255 for a function with a rest parameter.
+  @inline(__always) var closureArity: Int { Int(UInt8(truncatingIfNeeded: header &>> 16)) }
   @inline(__always) var closureFrameSize: Int { Int(UInt16(truncatingIfNeeded: header &>> 32)) }
   @inline(__always) func upvalue(_ i: Int) -> Value { word(2 &+ i) }
   @inline(__always) var boxed: Value { word(1) }

@@ -89,7 +89,7 @@ public final class Interpreter {
     _ function: Value, _ arguments: [Value], onFailure: ((Value) -> Void)? = nil, _ completion: @escaping (Result<Handle, Diagnostic>) -> Void
   ) -> FiberID {
     let fiber = machine.makeFiber(function, arguments)
-    fiber.saved.pointee.bindings = .nil
+    fiber.saved.bindings = .nil
     fiber.completion = { [unowned self] result in
       if case .failure(let raise) = result { onFailure?(raise.condition) }
       completion(result.map { Handle(self, $0) }.mapError { self.machine.diagnostic($0) })

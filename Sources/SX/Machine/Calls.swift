@@ -65,7 +65,29 @@ extension Machine {
     }
   }
 
+  /// A closure that gets too few arguments: the missing ones are nil.
   private func enterClosure(_ f: Value, _ slot: Registers, _ given: Int) throws {
+    let arity = f.closureArity
+    guard given <= arity, arity != 255 else { return try enterWithRest(f, slot, given) }
+    var slot = slot
+    let needed = slot + 1 + max(f.closureFrameSize, arity)
+    if needed > state.pointee.stackEnd {
+      let offset = slot - current.stack
+      try growStack(to: needed - current.stack)
+      slot = current.stack + offset
+    }
+    slot[0] = f
+    for i in given..<arity { slot[1 + i] = .nil }
+    pushFrame(slot, f)
+  }
+  private func pushFrame(_ slot: Registers, _ f: Value) {
+    state.pointee.fp.pointee = Frame(pc: state.pointee.pc, base: state.pointee.base)
+    state.pointee.fp += 1
+    state.pointee.base = slot + 1
+    state.pointee.pc = f.closureEntry
+  }
+
+  private func enterWithRest(_ f: Value, _ slot: Registers, _ given: Int) throws {
     let code = Code.of(closure: f)
     let required = code.lambda.required, hasRest = code.lambda.hasRest
     if given > required, !hasRest {
@@ -83,10 +105,7 @@ extension Machine {
       for i in given..<required { slot[1 + i] = .nil }
     }
     if hasRest { slot[1 + required] = given > required ? heap.list(slot + 1 + required, given - required) : heap.emptyList() }
-    state.pointee.fp.pointee = Frame(pc: state.pointee.pc, base: state.pointee.base)
-    state.pointee.fp += 1
-    state.pointee.base = slot + 1
-    state.pointee.pc = f.closureEntry
+    pushFrame(slot, f)
   }
 
   /// Calls a function and runs it to its end, inside a primitive. What it calls cannot wait for the host.
@@ -139,45 +158,55 @@ extension Machine {
   func load(_ fiber: Fiber) {
     current = fiber
     fiber.status = .running
-    state.pointee = fiber.saved.pointee
+    state.pointee = fiber.saved
   }
 
   /// Saves the running fiber; its value will arrive in `slot`.
   func save(slot: Registers?) {
     let fiber = current
-    fiber.saved.pointee = state.pointee
+    fiber.saved = state.pointee
     if let slot { fiber.resultOffset = slot - fiber.stack }
     fiber.status = .suspended
   }
 
   /// Switches to a coroutine, which the current fiber waits for in `slot`.
   func resume(coroutine: Fiber, with v: Value, slot: Registers) throws {
-    switch coroutine.status {
-    case .ready, .suspended: break
-    case .running, .waiting: throw error("coroutine-resume: the coroutine is running")
-    case .finished: throw error("coroutine-resume: the coroutine has finished")
+    let next = coroutine.record, here = running
+    guard next.pointee.resumer == nil, next.pointee.status == .ready || next.pointee.status == .suspended else {
+      throw error(next.pointee.status == .finished ? "coroutine-resume: the coroutine has finished" : "coroutine-resume: the coroutine is running")
     }
-    guard coroutine.resumer == nil else { throw error("coroutine-resume: the coroutine is running") }
-    save(slot: slot)
-    coroutine.resumer = current
-    load(coroutine)
-    if coroutine.startArguments != nil {
-      coroutine.startArguments = nil
-      let function = coroutine.stack[1]
-      coroutine.stack[2] = v
-      try enter(function, coroutine.stack + 1, function.isKind(.closure) && !Code.of(closure: function).lambda.parameters.isEmpty ? 1 : 0)
+    here.pointee.saved = state.pointee
+    here.pointee.resultOffset = slot - here.pointee.stack
+    here.pointee.status = .suspended
+    // The reference that kept the running fiber now belongs to the coroutine, until it yields.
+    next.pointee.resumer = here
+    _ = next.pointee.owner.retain()
+    running = next
+    next.pointee.status = .running
+    state.pointee = next.pointee.saved
+    if next.pointee.startArguments >= 0 {
+      next.pointee.startArguments = -1
+      let function = next.pointee.stack[1]
+      next.pointee.stack[2] = v
+      try enter(function, next.pointee.stack + 1, function.isKind(.closure) && !Code.of(closure: function).lambda.parameters.isEmpty ? 1 : 0)
     } else {
-      coroutine.stack[coroutine.resultOffset] = v
+      next.pointee.stack[next.pointee.resultOffset] = v
     }
   }
 
   /// Hands a value to whoever resumed the running coroutine.
   func yield(_ v: Value, slot: Registers) throws {
-    guard let resumer = current.resumer else { throw error("coroutine-yield: no coroutine is running") }
-    save(slot: slot)
-    current.resumer = nil
-    load(resumer)
-    resumer.stack[resumer.resultOffset] = v
+    let here = running
+    guard let resumer = here.pointee.resumer else { throw error("coroutine-yield: no coroutine is running") }
+    here.pointee.saved = state.pointee
+    here.pointee.resultOffset = slot - here.pointee.stack
+    here.pointee.status = .suspended
+    here.pointee.resumer = nil
+    running = resumer
+    resumer.pointee.status = .running
+    state.pointee = resumer.pointee.saved
+    resumer.pointee.stack[resumer.pointee.resultOffset] = v
+    here.pointee.owner.release()
   }
 
   /// At the end of a fiber: a coroutine's value goes to its resumer. False when the fiber was no coroutine.

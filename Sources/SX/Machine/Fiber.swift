@@ -26,27 +26,50 @@ final class Fiber: HeapObject {
   }
 
   let number: UInt64
-  private(set) var stack: Registers
+  /// What a switch between fibers reads and writes.
+  let record: FiberRecord
+  private(set) var stack: Registers {
+    get { record.pointee.stack }
+    set { record.pointee.stack = newValue }
+  }
   private(set) var frames: FramePointer
   private(set) var capacity: Int
-  var status = Status.ready
-
+  var status: Status {
+    get { record.pointee.status }
+    set { record.pointee.status = newValue }
+  }
   /// The state with which the fiber goes on, while it does not run. Swapped with `Machine.state` as a whole.
-  let saved: UnsafeMutablePointer<MachineState>
-
+  var saved: MachineState {
+    get { record.pointee.saved }
+    set { record.pointee.saved = newValue }
+  }
   /// Where the value goes that the fiber waits for.
-  var resultOffset = 0
+  var resultOffset: Int {
+    get { record.pointee.resultOffset }
+    set { record.pointee.resultOffset = newValue }
+  }
   /// The value or condition that a ready fiber begins with.
   var delivery: Result<Value, Raise>?
   /// Where the condition was raised that is leaving the fiber.
   var leavingTrace: StackTrace?
   /// For a coroutine that runs: who resumed it.
-  var resumer: Fiber?
+  var resumer: Fiber? {
+    get { record.pointee.resumer?.pointee.owner.takeUnretainedValue() }
+    set {
+      let former = record.pointee.resumer
+      record.pointee.resumer = newValue?.record
+      _ = newValue.map(Unmanaged.passRetained)
+      former?.pointee.owner.release()
+    }
+  }
   var isCoroutine = false
   /// It ends instead of running on.
   var isCancelled = false
   /// Number of arguments of the function in the bottom slot, until it is called.
-  var startArguments: Int?
+  var startArguments: Int? {
+    get { record.pointee.startArguments < 0 ? nil : record.pointee.startArguments }
+    set { record.pointee.startArguments = newValue ?? -1 }
+  }
   /// Told once, when the fiber has ended.
   var completion: ((Result<Value, Raise>) -> Void)?
 
@@ -57,21 +80,22 @@ final class Fiber: HeapObject {
   init(number: UInt64, function: Value, arguments: [Value], halt: InstructionPointer) {
     self.number = number
     capacity = max(Fiber.initialCapacity, arguments.count + 8)
-    stack = .allocate(capacity: capacity)
+    let stack = Registers.allocate(capacity: capacity)
     stack.initialize(repeating: .nil, count: capacity)
     frames = .allocate(capacity: capacity)
+    record = .allocate(capacity: 1)
     // One slot for the result below the bottom frame, then the function and its arguments.
     stack[1] = function
     for (i, argument) in arguments.enumerated() { stack[2 + i] = argument }
-    saved = .allocate(capacity: 1)
-    saved.initialize(to: MachineState(pc: halt, base: stack + 1, fp: frames, stackEnd: stack + capacity, handlers: .nil, winders: .nil, bindings: .nil))
-    resultOffset = 1
-    startArguments = arguments.count
+    let state = MachineState(pc: halt, base: stack + 1, fp: frames, stackEnd: stack + capacity, handlers: .nil, winders: .nil, bindings: .nil)
+    super.init()
+    record.initialize(to: FiberSwitch(saved: state, stack: stack, resultOffset: 1, startArguments: arguments.count, status: .ready, resumer: nil, owner: Unmanaged.passUnretained(self)))
   }
   deinit {
+    record.pointee.resumer?.pointee.owner.release()
     stack.deallocate()
     frames.deallocate()
-    saved.deallocate()
+    record.deallocate()
   }
 
   override var typeName: String { isCoroutine ? "coroutine" : "fiber" }
@@ -82,14 +106,14 @@ final class Fiber: HeapObject {
 
   override func trace(_ marker: inout Marker) {
     if status != .finished, status != .running {
-      let top = Fiber.top(saved.pointee.base)
+      let top = Fiber.top(saved.base)
       let end = max(top, stack + resultOffset + 1 + (startArguments ?? 0))
       marker.mark(stack, end - stack)
       clear(above: end)
     }
-    marker.mark(saved.pointee.handlers)
-    marker.mark(saved.pointee.winders)
-    marker.mark(saved.pointee.bindings)
+    marker.mark(saved.handlers)
+    marker.mark(saved.winders)
+    marker.mark(saved.bindings)
     switch delivery {
     case .success(let v)?: marker.mark(v)
     case .failure(let raise)?: marker.mark(raise.condition)
@@ -147,6 +171,20 @@ final class Fiber: HeapObject {
     return (distance, frameDistance)
   }
 }
+
+/// What a switch between fibers touches. In raw memory, so that a switch counts no references but the one that keeps the running fiber alive.
+struct FiberSwitch {
+  var saved: MachineState
+  var stack: Registers
+  var resultOffset: Int
+  /// Negative when the function in the bottom slot has been called.
+  var startArguments: Int
+  var status: Fiber.Status
+  /// Owns a reference to its fiber.
+  var resumer: FiberRecord?
+  let owner: Unmanaged<Fiber>
+}
+typealias FiberRecord = UnsafeMutablePointer<FiberSwitch>
 
 /// The state of the running fiber that the loop keeps in local variables, and spills here before anything that may look at it or change it.
 /// In raw memory: class properties would cost exclusivity checks.

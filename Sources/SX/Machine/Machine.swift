@@ -56,7 +56,16 @@ final class Machine {
 
   // MARK: Fibers
 
-  var current: Fiber
+  /// The switch record of the running fiber. Owns a reference to the fiber.
+  var running: FiberRecord
+  var current: Fiber {
+    get { running.pointee.owner.takeUnretainedValue() }
+    set {
+      let former = running.pointee.owner
+      running = Unmanaged.passRetained(newValue).takeUnretainedValue().record
+      former.release()
+    }
+  }
   /// Fibers that wait in nested runs below the current one.
   var suspendedRuns: [(fiber: Fiber, state: MachineState)] = []
   var ready = FiberQueue()
@@ -78,7 +87,7 @@ final class Machine {
   let cancellation = Cancellation()
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
-  var random = RandomPool()
+  let random = RandomPool()
   var standardPorts = StandardPorts()
   var gensymCount = 0
   var lastNow = 0
@@ -94,10 +103,11 @@ final class Machine {
     heap = Heap(safepoint: safepoint, hashSeed: seed)
     halt = .allocate(capacity: 1)
     halt.initialize(to: Instruction(op: .halt))
-    current = Fiber(number: 0, function: .nil, arguments: [], halt: UnsafePointer(halt))
+    let first = Fiber(number: 0, function: .nil, arguments: [], halt: UnsafePointer(halt))
+    running = Unmanaged.passRetained(first).takeUnretainedValue().record
     state = .allocate(capacity: 1)
-    state.initialize(to: current.saved.pointee)
-    current.status = .finished
+    state.initialize(to: first.saved)
+    first.status = .finished
     for operation in OpenCoded.allCases {              // first, so that their globals have the lowest indices
       let name = symbol(operation.name)
       openCoded[name.bits] = operation
@@ -112,6 +122,7 @@ final class Machine {
   }
 
   deinit {
+    running.pointee.owner.release()
     globals.deallocate()
     safepoint.deallocate()
     work.deallocate()
@@ -269,7 +280,7 @@ final class Machine {
   func makeFiber(_ function: Value, _ arguments: [Value]) -> Fiber {
     defer { nextFiber += 1 }
     let fiber = Fiber(number: nextFiber, function: function, arguments: arguments, halt: UnsafePointer(halt))
-    fiber.saved.pointee.bindings = state.pointee.bindings
+    fiber.saved.bindings = state.pointee.bindings
     return fiber
   }
 

@@ -116,7 +116,9 @@ extension NativeTable {
     }
     add("control/-winders", doc: "The winders in place, innermost first.") { m, _ in m.state.pointee.winders }
     add("control/-push-winder!", required("before"), required("after"), doc: "Puts a winder in place; it keeps the handlers and bindings of this moment for its thunks.") { m, args in
-      let winder = m.heap.list([args[0], args[1], m.state.pointee.handlers, m.state.pointee.bindings])
+      let heap = m.heap
+      let surroundings = heap.pair(m.state.pointee.handlers, heap.pair(m.state.pointee.bindings, .end, length: 1), length: 2)
+      let winder = heap.pair(args[0], heap.pair(args[1], surroundings, length: 3), length: 4)
       m.state.pointee.winders = m.heap.cons(winder, m.state.pointee.winders)
       return .nil
     }

@@ -1,21 +1,51 @@
 /// Random bytes of the operating system, drawn many at a time, because every call for them is a system call.
-struct RandomPool {
-  private var bytes: [UInt8] = []
+final class RandomPool {
+  private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: RandomPool.size)
   private var left = 0
   private static let size = 4096
+  /// The two digits of every byte.
+  private let hex = UnsafeMutablePointer<UInt16>.allocate(capacity: 256)
 
-  mutating func fill(_ out: UnsafeMutableRawBufferPointer, _ host: any Host) {
+  init() {
+    bytes.initialize(repeating: 0, count: RandomPool.size)
+    func digit(_ n: Int) -> UInt16 { UInt16(n < 10 ? 0x30 + n : 0x57 + n) }
+    for byte in 0..<256 { hex[byte] = (digit(byte >> 4) | digit(byte & 15) << 8).littleEndian }
+  }
+  deinit {
+    bytes.deallocate()
+    hex.deallocate()
+  }
+
+  func fill(_ out: UnsafeMutableRawBufferPointer, _ host: any Host) {
     guard out.count <= RandomPool.size / 4 else { return host.randomBytes(out) }
-    if left < out.count {
-      if bytes.isEmpty { bytes = Array(repeating: 0, count: RandomPool.size) }
-      bytes.withUnsafeMutableBytes { host.randomBytes($0) }
+    let taken = take(out.count, host)
+    for i in 0..<out.count {
+      out[i] = taken[i]
+      taken[i] = 0
+    }
+  }
+  /// Two digits for each of `count` bytes.
+  func fill(hex out: UnsafeMutablePointer<UInt8>, count: Int, _ host: any Host) {
+    let digits = UnsafeMutableRawPointer(out)
+    var done = 0
+    while done < count {
+      let n = min(count - done, RandomPool.size / 4), taken = take(n, host)
+      for i in 0..<n {
+        digits.storeBytes(of: hex[Int(taken[i])], toByteOffset: 2 * (done + i), as: UInt16.self)
+        taken[i] = 0
+      }
+      done += n
+    }
+  }
+
+  /// The next bytes of the pool. Whoever takes them leaves zeros behind.
+  private func take(_ count: Int, _ host: any Host) -> UnsafeMutablePointer<UInt8> {
+    if left < count {
+      host.randomBytes(UnsafeMutableRawBufferPointer(start: bytes, count: RandomPool.size))
       left = RandomPool.size
     }
-    left -= out.count
-    for i in 0..<out.count {
-      out[i] = bytes[left + i]
-      bytes[left + i] = 0
-    }
+    left -= count
+    return bytes + left
   }
 }
 
@@ -52,15 +82,7 @@ extension NativeTable {
       let n = args.integer(0)
       guard n >= 0, n <= 1 << 20 else { throw m.error("random-hex: expected 0 to \(1 << 20) bytes, got \(n)") }
       let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
-      let out = text.bytes
-      let digits: StaticString = "0123456789abcdef"
-      withUnsafeTemporaryAllocation(byteCount: max(n, 1), alignment: 1) { raw in
-        m.random.fill(UnsafeMutableRawBufferPointer(rebasing: raw[0..<n]), m.host)
-        for i in 0..<n {
-          out[2 * i] = digits.utf8Start[Int(raw[i] >> 4)]
-          out[2 * i + 1] = digits.utf8Start[Int(raw[i] & 15)]
-        }
-      }
+      m.random.fill(hex: text.bytes, count: n, m.host)
       return text
     }
     add("hex-digits?", required("text"), required("count", .integer), doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in
