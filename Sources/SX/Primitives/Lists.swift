@@ -17,6 +17,16 @@ extension Machine {
   }
 }
 
+extension Machine {
+  /// The ascending order of values that are all numbers, or all strings.
+  fileprivate func order(of values: [Value]) throws -> (Value, Value) -> Bool {
+    if values.allSatisfy(\.isFix) { return Value.fixLess }
+    if values.allSatisfy(Arithmetic.isNumber) { return { Arithmetic.compare($0, $1) == .less } }
+    if values.allSatisfy(\.isString) { return { $0.textLess($1) } }
+    throw error("sort: expected only numbers or only strings", hint: "give a comparison: (sort list (fn (a b) …))")
+  }
+}
+
 extension NativeTable {
   mutating func installLists() {
     add("list", rest("values"), doc: "A list of the arguments.", example: "(list 1 2 3) → (1 2 3)") { m, args in m.heap.list(args.base, args.count) }
@@ -192,16 +202,15 @@ extension NativeTable {
     alias("unique")
     add("sort-values", required("list", .list), doc: "Numbers, or strings, in ascending order; stable. `sort` takes an order of its own.", example: "(sort-values (list 3 1 2)) → (1 2 3)") { m, args in
       var all = Array(ListElements(args[0]))
-      if all.allSatisfy(\.isFix) {
-        all.sort { Value.fixLess($0, $1) }
-      } else if all.allSatisfy(Arithmetic.isNumber) {
-        all.sort { Arithmetic.compare($0, $1) == .less }
-      } else if all.allSatisfy(\.isString) {
-        all.sort { $0.textLess($1) }
-      } else {
-        throw m.error("sort: expected only numbers or only strings", hint: "give a comparison: (sort list (fn (a b) …))")
-      }
+      all.sort(by: try m.order(of: all))
       return m.heap.list(all)
+    }
+    add("sort-by-values", required("ranks", .list), required("items", .list), required("descending"), doc: "The items in the order of their ranks, which are numbers or strings; stable. `sort-by` takes ranks of every kind.", example: "(sort-by-values (list 2 1 2) (list \"a\" \"b\" \"c\") true) → (\"a\" \"c\" \"b\")") { m, args in
+      let ranks = Array(ListElements(args[0])), less = try m.order(of: ranks)
+      guard ranks.count == args[1].listCount else { throw m.error("sort-by-values: expected as many ranks as items") }
+      var ranked = Array(zip(ranks, ListElements(args[1])))
+      if args[2].isFalsy { ranked.sort { less($0.0, $1.0) } } else { ranked.sort { less($1.0, $0.0) } }
+      return m.heap.list(ranked.map(\.1))
     }
     add("sortable-values?", required("list", .list), doc: "Can `sort-values` order it?", example: "(sortable-values? (list 1 \"a\")) → false") { _, args in
       let all = ListElements(args[0])
