@@ -61,7 +61,7 @@ extension Analyzer {
     }
   }
 
-  private mutating func letSyntax(_ form: SpecialForm, _ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+  mutating func letSyntax(_ form: SpecialForm, _ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     try expect(parts, 1...Int.max, span)
     guard parts[1].value.isListOrNil else { throw syntaxError("`\(parts[0].value.text)` needs a list of bindings", parts[1].span) }
     let pairs = try items(parts[1].value, parts[1].span).map { item in
@@ -82,14 +82,14 @@ extension Analyzer {
   }
 
   /// What `quote` gives: data know nothing of aliases.
-  private func datum(_ v: Value) throws -> Value {
+  func datum(_ v: Value) throws -> Value {
     let plain = try machine.strippedDatum(v)
     if plain != v { machine.compileRoots.append(plain) }
     return plain
   }
 
   /// `count` is the number of forms after the head.
-  private func expect(_ parts: [Item], _ count: ClosedRange<Int>, _ span: SourceSpan) throws {
+  func expect(_ parts: [Item], _ count: ClosedRange<Int>, _ span: SourceSpan) throws {
     let n = parts.count - 1
     guard !count.contains(n) else { return }
     let wanted =
@@ -97,7 +97,7 @@ extension Analyzer {
     throw syntaxError("`\(parts[0].value.text)` takes \(wanted) form\(wanted == "1" || wanted == "at least 1" ? "" : "s"), got \(n)", span)
   }
 
-  private mutating func operands(_ parts: [Item], _ scope: Scope, tail: Bool) throws -> [Node] {
+  mutating func operands(_ parts: [Item], _ scope: Scope, tail: Bool) throws -> [Node] {
     var nodes: [Node] = []
     for i in 1..<parts.count { nodes.append(try expression(parts[i], scope, tail: tail && i == parts.count - 1)) }
     return nodes
@@ -105,7 +105,7 @@ extension Analyzer {
 
   // MARK: Conditionals
 
-  private mutating func cond(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+  mutating func cond(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     let clauses = Array(parts.dropFirst())
     let style = CondStyle.of(clauses.map(\.value), machine)
     var built: [(Clause)] = []
@@ -133,7 +133,7 @@ extension Analyzer {
   }
 
   /// `(test body…)`, `(test)`, `(test => function)`, `(else body…)` in turn.
-  private mutating func clauseChain(_ clauses: ArraySlice<Clause>, _ form: String, _ scope: Scope, tail: Bool, otherwise: Node) throws -> Node {
+  mutating func clauseChain(_ clauses: ArraySlice<Clause>, _ form: String, _ scope: Scope, tail: Bool, otherwise: Node) throws -> Node {
     var alternatives: [(build: (Node) -> Node, Void)] = []
     var last = otherwise
     for (i, clause) in zip(clauses.indices, clauses) {
@@ -159,9 +159,9 @@ extension Analyzer {
     return last
   }
 
-  private func isBound(_ name: Value, _ scope: Scope) -> Bool { name.isKind(.symbol) && scope.find(name) != nil }
+  func isBound(_ name: Value, _ scope: Scope) -> Bool { name.isKind(.symbol) && scope.find(name) != nil }
 
-  private mutating func caseOf(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+  mutating func caseOf(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     try expect(parts, 1...Int.max, span)
     let subject = Local(.unbound)                     // a name that no source can spell
     let value = try expression(parts[1], scope, tail: false)
@@ -214,200 +214,9 @@ extension Analyzer {
     return .bind([(subject, value)], result)
   }
 
-  // MARK: Binding
-
-  /// `((a 1) (b 2))` or `(a 1 b 2)`.
-  private func bindings(_ item: Item, _ head: Item) throws -> [(name: Value, value: Item?)] {
-    guard item.value.isListOrNil else { throw syntaxError("`\(head.value.text)` needs a list of bindings, got \(shown(item.value))", item.span) }
-    let parts = items(item.value, item.span)
-    var out: [(name: Value, value: Item?)] = []
-    if let first = parts.first, first.value.isKind(.symbol) {
-      for i in stride(from: 0, to: parts.count, by: 2) {
-        guard parts[i].value.isKind(.symbol) else { throw syntaxError("expected a name, got \(shown(parts[i].value))", parts[i].span) }
-        guard i + 1 < parts.count else { throw syntaxError("`\(head.value.text)` binds `\(parts[i].value.text)` to no value", parts[i].span) }
-        out.append((parts[i].value, parts[i + 1]))
-      }
-      return out
-    }
-    for part in parts {
-      guard part.value.isListCell, (1...2).contains(part.value.length) else {
-        throw syntaxError("a binding is a list of a name and a value, got \(part.value.isListCell ? "a list of \(part.value.length) forms" : shown(part.value))", part.span)
-      }
-      let pair = items(part.value, part.span)
-      out.append((try parameterName(pair[0]), pair.count > 1 ? pair[1] : nil))
-    }
-    return out
-  }
-
-  /// Names that are bound at once must differ.
-  private func distinct(_ pairs: [(name: Value, value: Item?)], _ item: Item) throws -> [(name: Value, value: Item?)] {
-    var seen: Set<UInt64> = []
-    for pair in pairs where !seen.insert(pair.name.bits).inserted { throw syntaxError("`\(pair.name.text)` is bound twice", item.span) }
-    return pairs
-  }
-
-  private mutating func letForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
-    try expect(parts, 1...Int.max, span)
-    if parts[1].value.isKind(.symbol) {
-      try expect(parts, 2...Int.max, span)
-      return try namedLet(parts, span, scope, tail: tail)
-    }
-    var bound: [(Local, Node)] = []
-    scope.push([])
-    defer { scope.pop() }
-    for (name, value) in try bindings(parts[1], parts[0]) {
-      let node = try value.map { try named(expression($0, scope, tail: false), name) } ?? .constant(.nil)
-      let local = Local(name)
-      bound.append((local, node))
-      scope.add(local)
-    }
-    return .bind(bound, try body(parts[2...], scope, tail: tail))
-  }
-
-  private mutating func namedLet(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
-    let name = parts[1].value
-    let pairs = try distinct(bindings(parts[2], parts[0]), parts[2])
-    if pairs.count > 200 { throw syntaxError("a named `let` takes at most 200 variables", parts[2].span) }
-    let starts = try pairs.map { try $0.value.map { try expression($0, scope, tail: false) } ?? .constant(.nil) }
-    let forms = parts[3...]
-    let key = parts[2].value.bits
-    if !ordinaryLoops.contains(key), LoopName(name: name, arity: pairs.count, machine: machine).isOnlyTailCalled(in: ArraySlice(forms.map(\.value))) {
-      let loop = Loop(pairs.map { Local($0.name) })
-      do {
-        return .loop(loop, starts, try jumping(loop, name, scope, tail: tail) { try $0.body(forms, scope, tail: true) })
-      } catch let failure as NoJump where failure.loop == ObjectIdentifier(loop) {
-        // A macro has used the name in another way.
-        ordinaryLoops.insert(key)
-      }
-    }
-    let own = Local(name)
-    own.isSelf = true
-    do {
-      let lambda = try loopFunction(name, pairs.map(\.name), forms, span, scope, own: own)
-      return .recursive(own, lambda, call(.local(own), starts, span))
-    } catch let failure as AssignsItself where failure.own == ObjectIdentifier(own) {
-      let local = Local(name)
-      local.isAssigned = true
-      scope.push([local])
-      defer { scope.pop() }
-      let lambda = try loopFunction(name, pairs.map(\.name), forms, span, scope, own: nil)
-      return .declare([local], .sequence([.initialize(local, .lambda(lambda)), call(.local(local), starts, span)]))
-    }
-  }
-
-  private mutating func loopFunction(_ name: Value, _ variables: [Value], _ forms: ArraySlice<Item>, _ span: SourceSpan, _ scope: Scope, own: Local?) throws -> Lambda {
-    let lambda = Lambda(name: name.text, span: span)
-    lambda.selfLocal = own
-    lambda.isPrelude = scope.lambda.isPrelude
-    let inner = Scope(scope, lambda)
-    defer { inner.leave() }
-    lambda.parameters = variables.map(Local.init)
-    lambda.required = variables.count
-    inner.push(lambda.parameters)
-    lambda.body = try body(forms, inner, tail: true)
-    return lambda
-  }
-
-  /// Analyses the body of a loop, in which its name is a jump.
-  private mutating func jumping(_ loop: Loop, _ name: Value, _ scope: Scope, tail: Bool, _ body: (inout Analyzer) throws -> Node) throws -> Node {
-    let depth = scope.depth, outer = barrier
-    if !tail { barrier = scope.serial }
-    defer {
-      barrier = outer
-      scope.pop(to: depth)
-    }
-    scope.push(loop, named: name)
-    scope.push(loop.variables)
-    return try body(&self)
-  }
-
-  private mutating func letrec(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
-    try expect(parts, 1...Int.max, span)
-    let pairs = try distinct(bindings(parts[1], parts[0]), parts[1])
-    let locals = pairs.map { Local($0.name) }
-    scope.push(locals)
-    defer { scope.pop() }
-    let assigned = assignedNames(in: parts[2...])
-    for local in locals where assigned.contains(local.name.bits) { local.isAssigned = true }
-    var nodes: [Node] = []
-    for (local, pair) in zip(locals, pairs) {
-      let value = try pair.value.map { try definition(of: local, $0, scope) } ?? .constant(.nil)
-      // Captured by a value before it: the closure must see the variable, not what it holds now.
-      if local.isCaptured { local.isAssigned = true }
-      nodes.append(.initialize(local, value))
-    }
-    nodes.append(try body(parts[2...], scope, tail: tail))
-    return .declare(locals, .sequence(nodes))
-  }
-
-  /// The value of a recursive binding. A function that is never assigned calls itself without a captured variable.
-  private mutating func definition(of local: Local, _ item: Item, _ scope: Scope) throws -> Node {
-    if !local.isAssigned, item.value.isPair, item.value.length > 2 {
-      let head = machine.heap.element(item.value, 0)
-      if let form = SpecialForm(head, machine), form == .fn || form == .lambda, !isBound(head, scope) {
-        let parts = items(item.value, item.span)
-        return .lambda(try recursive(local, local.name.text, parts[1], parts[2...], item.span, scope))
-      }
-    }
-    return named(try expression(item, scope, tail: false), local.name)
-  }
-
-  /// A function that may call itself without a captured variable, unless a macro turns out to assign its name.
-  private mutating func recursive(_ local: Local?, _ name: String, _ parameters: Item, _ forms: ArraySlice<Item>, _ span: SourceSpan, _ scope: Scope, form: String = "fn") throws -> Lambda {
-    if let local, !local.isAssigned {
-      let own = Local(local.name)
-      own.isSelf = true
-      do {
-        return try function(name, parameters, forms, span, scope, own: own, form: form)
-      } catch let failure as AssignsItself where failure.own == ObjectIdentifier(own) {
-        local.isAssigned = true
-      }
-    }
-    return try function(name, parameters, forms, span, scope, form: form)
-  }
-
-  /// The names that any of the forms assigns. Looks at the unexpanded source.
-  func assignedNames(in forms: ArraySlice<Item>) -> Set<UInt64> {
-    var names: Set<UInt64> = []
-    var pending = forms.map(\.value)
-    while let v = pending.popLast() {
-      if v.isListCell, v.length > 0 {
-        if v.length >= 2, case let head = machine.heap.element(v, 0), head.isKind(.symbol), SpecialForm(head, machine) == .set { names.insert(machine.heap.element(v, 1).bits) }
-        pending.append(contentsOf: ListElements(v))
-      } else if v.isDict {
-        pending.append(contentsOf: machine.heap.entries(of: v).map(\.value))
-      }
-    }
-    return names
-  }
-
-  /// A function bound to a name takes it as its own.
-  private func named(_ node: Node, _ name: Value) -> Node {
-    if case .lambda(let lambda) = node, lambda.name.isEmpty { lambda.name = name.text }
-    return node
-  }
-
-  /// `(do ((v init step) …) (test result…) body…)`, or a plain sequence.
-  private mutating func doForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
-    guard parts.count >= 3, parts[1].value.isListCell, parts[2].value.isListCell, parts[2].value.length > 0,
-      ListElements(parts[1].value).allSatisfy({ $0.isListCell && (2...3).contains($0.length) && machine.heap.element($0, 0).isKind(.symbol) })
-    else { return try body(parts[1...], scope, tail: tail) }
-    let specs = items(parts[1].value, parts[1].span).map { items($0.value, $0.span) }
-    let starts = try specs.map { try expression($0[1], scope, tail: false) }
-    let loop = Loop(specs.map { Local($0[0].value) })
-    let exit = items(parts[2].value, parts[2].span)
-    return .loop(loop, starts, try jumping(loop, .unbound, scope, tail: tail) { analyzer in
-      let test = try analyzer.expression(exit[0], scope, tail: false)
-      let result = exit.count > 1 ? try analyzer.body(exit[1...], scope, tail: true) : .constant(.nil)
-      let run = try parts[3...].map { try analyzer.expression($0, scope, tail: false) }
-      let steps: [Node] = try zip(specs, loop.variables).map { try $0.count > 2 ? analyzer.expression($0[2], scope, tail: false) : .local($1) }
-      return .conditional(test, result, .sequence(run + [.again(loop, steps, span)]))
-    })
-  }
-
   // MARK: Definition and assignment
 
-  private mutating func define(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+  mutating func define(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
     var target = parts[1]
     var forms = parts[2...]
@@ -442,7 +251,7 @@ extension Analyzer {
   }
 
   /// The local that an inner `define` binds; one that no body announced becomes visible from here on.
-  private func innerDefinition(_ name: Value, _ scope: Scope) -> Local {
+  func innerDefinition(_ name: Value, _ scope: Scope) -> Local {
     if let known = scope.localInInnermostGroup(name) { return known }
     if case .local(let outer)? = scope.find(name) { return outer }
     let local = Local(name)
@@ -452,7 +261,7 @@ extension Analyzer {
     return local
   }
 
-  private mutating func set(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+  mutating func set(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 2...2, span)
     let name = parts[1].value
     guard name.isKind(.symbol) else { throw syntaxError("`set!` needs a name, got \(shown(name))", parts[1].span) }
@@ -479,7 +288,7 @@ extension Analyzer {
 
   // MARK: Threading
 
-  private mutating func thread(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool, last: Bool) throws -> Node {
+  mutating func thread(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool, last: Bool) throws -> Node {
     try expect(parts, 1...Int.max, span)
     var form = parts[1]
     for step in parts.dropFirst(2) {
@@ -497,7 +306,7 @@ extension Analyzer {
   }
 
   /// A list made of parts of `step`, which keep their places, and one part from elsewhere.
-  private func relocated(_ values: [Value], _ step: Item, inserted: Item, at index: Int) -> Value {
+  func relocated(_ values: [Value], _ step: Item, inserted: Item, at index: Int) -> Value {
     let own = step.value.isListCell ? items(step.value, step.span).map(\.span) : [step.span]
     var result = Value.end
     for i in stride(from: values.count - 1, through: 0, by: -1) {
@@ -507,7 +316,7 @@ extension Analyzer {
     return result
   }
 
-  private mutating func threadAs(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
+  mutating func threadAs(_ parts: [Item], _ span: SourceSpan, _ scope: Scope, tail: Bool) throws -> Node {
     try expect(parts, 2...Int.max, span)
     guard parts[2].value.isKind(.symbol) else { throw syntaxError("`as->` needs a name, got \(shown(parts[2].value))", parts[2].span) }
     var value = try expression(parts[1], scope, tail: tail && parts.count == 3)
@@ -523,7 +332,7 @@ extension Analyzer {
   // MARK: Conditions and dynamic binding
 
   /// `(guard (e clause …) body …)`. Without a matching clause the condition goes on to the outer handler.
-  private mutating func guardForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+  mutating func guardForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
     guard parts[1].value.isListCell, parts[1].value.length > 0, machine.heap.element(parts[1].value, 0).isKind(.symbol) else {
       throw syntaxError("`guard` needs a list of a name and clauses, got \(shown(parts[1].value))", parts[1].span)
@@ -543,7 +352,7 @@ extension Analyzer {
     return .guarded(run, condition, try clauseChain(clauses[...], "guard", scope, tail: false, otherwise: again), span)
   }
 
-  private mutating func parameterize(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+  mutating func parameterize(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
     guard parts[1].value.isListOrNil else { throw syntaxError("`parameterize` needs a list of bindings, got \(shown(parts[1].value))", parts[1].span) }
     var pairs: [(Node, Node)] = []
@@ -557,7 +366,7 @@ extension Analyzer {
   }
 
   /// `(handler-bind ((predicate handler) …) body…)`.
-  private mutating func handlerBind(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
+  mutating func handlerBind(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
     guard parts[1].value.isListOrNil else { throw syntaxError("`handler-bind` needs a list of clauses, got \(shown(parts[1].value))", parts[1].span) }
     var clauses: [Node] = []
@@ -568,62 +377,5 @@ extension Analyzer {
       clauses.append(try expression(pair[1], scope, tail: false))
     }
     return .handlerBind(call(.constant(machine.listNative), clauses, span), try body(parts[2...], scope, tail: false), span)
-  }
-
-  // MARK: Quasiquotation
-
-  private func isForm(_ v: Value, _ names: StaticString...) -> Bool {
-    guard v.isListCell, v.length == 2 else { return false }
-    let head = machine.heap.element(v, 0)
-    return names.contains { head == machine.symbol($0) }
-  }
-
-  private mutating func quasiquote(_ item: Item, _ level: Int, _ scope: Scope) throws -> Node {
-    let v = item.value
-    if v.isDict {
-      let entries = machine.heap.entries(of: v)
-      if !entries.contains(where: { mentionsUnquote($0.value) }) { return .constant(try datum(v)) }
-      return .dict(entries.map(\.key), try entries.map { try quasiquote(Item(value: $0.value, span: item.span), level, scope) }, item.span)
-    }
-    guard v.isListCell, v.length > 0, mentionsUnquote(v) else { return .constant(try datum(v)) }
-    try machine.nativeStack.check(item.span)
-    let parts = items(v, item.span)
-    if isForm(v, "unquote") {
-      if level == 1 { return try expression(parts[1], scope, tail: false) }
-      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
-    }
-    if isForm(v, "quasiquote") {
-      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level + 1, scope)], item.span)
-    }
-    if isForm(v, "splice-unquote", "unquote-splicing") {
-      guard level > 1 else { throw syntaxError("`,@` needs a list around it", item.span) }
-      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
-    }
-    var runs: [Node] = [], run: [Node] = []
-    for part in parts {
-      if level == 1, isForm(part.value, "splice-unquote", "unquote-splicing") {
-        if !run.isEmpty { runs.append(listOf(run, item.span)) }
-        run = []
-        runs.append(try expression(items(part.value, part.span)[1], scope, tail: false))
-      } else {
-        run.append(try quasiquote(part, level, scope))
-      }
-    }
-    if runs.isEmpty { return listOf(run, item.span) }
-    if !run.isEmpty { runs.append(listOf(run, item.span)) }
-    return call(.constant(machine.concatNative), runs, item.span)
-  }
-
-  private func listOf(_ nodes: [Node], _ span: SourceSpan) -> Node { call(.constant(machine.listNative), nodes, span) }
-
-  private func mentionsUnquote(_ form: Value) -> Bool {
-    let marks = [machine.symbol("unquote"), machine.symbol("splice-unquote"), machine.symbol("unquote-splicing")]
-    var pending = [form]
-    while let v = pending.popLast() {
-      if marks.contains(v) { return true }
-      if v.isListCell { pending.append(contentsOf: ListElements(v)) }
-      if v.isDict { pending.append(contentsOf: machine.heap.entries(of: v).map(\.value)) }
-    }
-    return false
   }
 }

@@ -3,26 +3,26 @@
 /// Registers: the parameters, then locals and temporaries in stack discipline. Arguments are evaluated straight into the
 /// callee's window, so that a call copies nothing.
 struct Compiler {
-  private let machine: Machine
-  private let lambda: Lambda
-  private var instructions: [Instruction] = []
-  private var spans: [SourceSpan] = []
-  private var constants: [Value] = []
-  private var constantIndex: [UInt64: Int] = [:]
+  let machine: Machine
+  let lambda: Lambda
+  var instructions: [Instruction] = []
+  var spans: [SourceSpan] = []
+  var constants: [Value] = []
+  var constantIndex: [UInt64: Int] = [:]
   /// Instructions whose distance to a constant is not known before the end.
-  private var constantUses: [(at: Int, constant: Int)] = []
+  var constantUses: [(at: Int, constant: Int)] = []
   /// The same where the distance has to fit into 16 bits.
-  private var nearConstantUses: [(at: Int, constant: Int)] = []
+  var nearConstantUses: [(at: Int, constant: Int)] = []
   /// The function as a loop over its parameters.
-  private let selfLoop: Loop
-  private var top = 0
-  private var highest = 0
-  private var span: SourceSpan
-  private var openCoded: UInt64 = 0
+  let selfLoop: Loop
+  var top = 0
+  var highest = 0
+  var span: SourceSpan
+  var openCoded: UInt64 = 0
   /// No instruction before this one may be merged with a later one: a jump lands here.
-  private var label = 0
+  var label = 0
   /// Variables of loops that only walk along a list.
-  private var cursors: Set<ObjectIdentifier> = []
+  var cursors: Set<ObjectIdentifier> = []
 
   private init(_ machine: Machine, _ lambda: Lambda) {
     self.machine = machine
@@ -58,11 +58,11 @@ struct Compiler {
     code.install(compiler.instructions, compiler.spans, compiler.constants, frameSize: max(2, compiler.highest + 1), openCoded: compiler.openCoded, cell: code.lambda.code)
   }
 
-  private static func tooLong(_ lambda: Lambda) -> SyntaxError {
+  static func tooLong(_ lambda: Lambda) -> SyntaxError {
     SyntaxError(message: "the function is too long", span: lambda.span, hint: "split it into smaller functions")
   }
 
-  private mutating func function() throws {
+  mutating func function() throws {
     for parameter in lambda.parameters { parameter.slot = temporary() }
     for parameter in lambda.parameters where parameter.isAssigned { emit(.makeBox, a: parameter.slot) }
     for stray in lambda.strayDefinitions {
@@ -81,18 +81,18 @@ struct Compiler {
   }
 
   /// Does the operation have an instruction here and now?
-  private func isOpenCoded(_ operation: OpenCoded) -> Bool { lambda.isPrelude || machine.isOriginal(operation) }
+  func isOpenCoded(_ operation: OpenCoded) -> Bool { lambda.isPrelude || machine.isOriginal(operation) }
 
   // MARK: Emission
 
-  private mutating func temporary() -> Int {
+  mutating func temporary() -> Int {
     top += 1
     highest = max(highest, top)
     return top - 1
   }
 
   @discardableResult
-  private mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, b: Int = 0, c: Int = 0) -> Int {
+  mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, b: Int = 0, c: Int = 0) -> Int {
     if op == .move, instructions.count > label, let last = instructions.last, last.op == .move, Int(last.a) + 1 == a, UInt16(truncatingIfNeeded: b) != last.a {
       instructions[instructions.count - 1] = Instruction(op: .move2, n: 0, a: last.a, b: last.b, c: UInt16(truncatingIfNeeded: b))
       return instructions.count - 1
@@ -102,37 +102,37 @@ struct Compiler {
     return instructions.count - 1
   }
   @discardableResult
-  private mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, constant: Value) -> Int {
+  mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, constant: Value) -> Int {
     let at = emit(op, n: n, a: a)
     constantUses.append((at, index(of: constant)))
     return at
   }
-  private mutating func emit(_ op: Op, n: Int, a: Int, b: Int, nearConstant: Value) {
+  mutating func emit(_ op: Op, n: Int, a: Int, b: Int, nearConstant: Value) {
     nearConstantUses.append((emit(op, n: n, a: a, b: b), index(of: nearConstant)))
   }
-  private mutating func index(of constant: Value) -> Int {
+  mutating func index(of constant: Value) -> Int {
     if let known = constantIndex[constant.bits] { return known }
     constants.append(constant)
     constantIndex[constant.bits] = constants.count - 1
     return constants.count - 1
   }
   @discardableResult
-  private mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, global: Int) -> Int {
+  mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, global: Int) -> Int {
     emit(op, n: n, a: a, b: global & 0xFFFF, c: global >> 16)
   }
 
-  private mutating func patch(_ at: Int) throws {
+  mutating func patch(_ at: Int) throws {
     label = instructions.count
     try setOffset(at, instructions.count - at - 1)
   }
-  private mutating func setOffset(_ at: Int, _ offset: Int) throws {
+  mutating func setOffset(_ at: Int, _ offset: Int) throws {
     guard let short = Int16(exactly: offset) else { throw Compiler.tooLong(lambda) }
     instructions[at].c = UInt16(bitPattern: short)
   }
-  private mutating func patch(_ all: [Int]) throws { for at in all { try patch(at) } }
+  mutating func patch(_ all: [Int]) throws { for at in all { try patch(at) } }
 
   /// Runs `body` with positions taken from `span`.
-  private mutating func at(_ span: SourceSpan, _ body: (inout Compiler) throws -> Void) rethrows {
+  mutating func at(_ span: SourceSpan, _ body: (inout Compiler) throws -> Void) rethrows {
     let outer = self.span
     if !span.isNone { self.span = span }
     try body(&self)
@@ -141,20 +141,20 @@ struct Compiler {
 
   // MARK: Values into registers
 
-  private func smallInteger(_ node: Node) -> Int? {
+  func smallInteger(_ node: Node) -> Int? {
     if case .constant(let v) = node, v.isFix, let short = Int16(exactly: v.fixValue) { return Int(short) }
     return nil
   }
 
   /// The register that holds the node's value; a local that is never assigned is used in place.
-  private mutating func operand(_ node: Node) throws -> Int {
+  mutating func operand(_ node: Node) throws -> Int {
     if case .local(let local) = node, !local.isAssigned { return local.slot }
     let register = temporary()
     try expression(node, register)
     return register
   }
 
-  private mutating func load(_ v: Value, _ destination: Int) {
+  mutating func load(_ v: Value, _ destination: Int) {
     if v.isFix, Int16(exactly: v.fixValue) != nil {
       emit(.loadInteger, a: destination, b: v.fixValue)
     } else if v == .nil || v == .true || v == .false {
@@ -164,7 +164,7 @@ struct Compiler {
     }
   }
 
-  private mutating func expression(_ node: Node, _ destination: Int) throws {
+  mutating func expression(_ node: Node, _ destination: Int) throws {
     try machine.nativeStack.check(span)
     let save = top
     defer { top = save }
@@ -262,7 +262,7 @@ struct Compiler {
   }
 
   /// Evaluates a node whose value nobody wants.
-  private mutating func effect(_ node: Node) throws {
+  mutating func effect(_ node: Node) throws {
     if case .constant = node { return }
     let save = top
     defer { top = save }
@@ -270,7 +270,7 @@ struct Compiler {
     try expression(node, temporary())
   }
 
-  private mutating func bind(_ bindings: [(Local, Node)]) throws {
+  mutating func bind(_ bindings: [(Local, Node)]) throws {
     for (local, value) in bindings {
       let slot = temporary()
       try expression(value, slot)
@@ -278,7 +278,7 @@ struct Compiler {
       local.slot = slot
     }
   }
-  private mutating func declare(_ locals: [Local]) {
+  mutating func declare(_ locals: [Local]) {
     for local in locals {
       local.slot = temporary()
       emit(.loadImmediate, a: local.slot, b: Int(Value.nil.bits))
@@ -286,7 +286,7 @@ struct Compiler {
     }
   }
 
-  private mutating func pushBindings(_ pairs: [(Node, Node)], _ span: SourceSpan) throws -> Int {
+  mutating func pushBindings(_ pairs: [(Node, Node)], _ span: SourceSpan) throws -> Int {
     let first = top
     for (parameter, value) in pairs {
       try expression(parameter, temporary())
@@ -298,7 +298,7 @@ struct Compiler {
     return first
   }
 
-  private mutating func closure(_ function: Lambda, _ destination: Int) throws {
+  mutating func closure(_ function: Lambda, _ destination: Int) throws {
     let code = try Compiler.compile(machine, function)
     emit(.closure, n: min(255, function.captures.count), a: destination, constant: code)
     guard function.captures.count <= 90 else {
@@ -314,7 +314,7 @@ struct Compiler {
     label = instructions.count
   }
 
-  private mutating func dict(_ keys: [Value], _ values: [Node], _ destination: Int) throws {
+  mutating func dict(_ keys: [Value], _ values: [Node], _ destination: Int) throws {
     if keys.count > DictRepresentation.longestFlat || keys.isEmpty {
       let arguments = zip(keys, values).flatMap { [Node.constant($0), $1] }
       guard arguments.count <= 250 else {
@@ -336,101 +336,9 @@ struct Compiler {
     if first != destination { emit(.move, a: destination, b: first) }
   }
 
-  // MARK: Loops
-
-  private mutating func enter(_ loop: Loop, _ starts: [Node], _ body: Node) throws {
-    for (variable, start) in zip(loop.variables, starts) {
-      let slot = temporary()
-      try expression(start, slot)
-      variable.slot = slot
-    }
-    for (i, variable) in loop.variables.enumerated() where Cursor.walks(variable, at: i, in: loop, body) { cursors.insert(ObjectIdentifier(variable)) }
-    loop.start = instructions.count
-    label = instructions.count
-    // A fresh box for every turn: closures of different turns hold different variables.
-    for variable in loop.variables where variable.isAssigned { emit(.makeBox, a: variable.slot) }
-  }
-
-  private mutating func again(_ loop: Loop, _ arguments: [Node]) throws {
-    let save = top
-    _ = temporary()                                  // so that no variable is the newest register, which may be written early
-    var moves: [(to: Int, from: Int)] = []
-    // Lists that the loop walks along move on when everything else is evaluated, which may still look at them.
-    var steps: [(variable: Local, span: SourceSpan)] = []
-    var others: [(variable: Local, value: Node)] = []
-    for (variable, argument) in zip(loop.variables, arguments) {
-      if case .local(let local) = argument, local === variable, !local.isAssigned { continue }
-      if case .primitive(.rest, let list, let span) = argument, case .local(let walked)? = list.first, walked === variable, isOpenCoded(.rest),
-        cursors.contains(ObjectIdentifier(variable))
-      {
-        steps.append((variable, span))
-      } else {
-        others.append((variable, argument))
-      }
-    }
-    let mayWriteInPlace = !loop.variables.contains { $0.isAssigned }
-    if mayWriteInPlace, others.allSatisfy({ writesLast($0.value) && isSimple($0.value) }) { others = ordered(others) }
-    for (i, (variable, value)) in others.enumerated() {
-      if mayWriteInPlace, writesLast(value), !others[(i + 1)...].contains(where: { !isSimple($0.value) || uses($0.value, variable) }) {
-        try expression(value, variable.slot)
-      } else {
-        let register = temporary()
-        try expression(value, register)
-        moves.append((variable.slot, register))
-      }
-    }
-    for move in moves { emit(.move, a: move.to, b: move.from) }
-    for step in steps {
-      openCoded |= 1 << UInt64(OpenCoded.rest.rawValue)
-      at(step.span) { $0.emit(.rest, n: 1, a: step.variable.slot, b: step.variable.slot) }
-    }
-    let jump = emit(.loop)
-    try setOffset(jump, loop.start - jump - 1)
-    top = save
-  }
-  /// New values that read nothing but registers, in an order in which as many as possible can be written straight into their variables: a variable
-  /// after everything that uses it.
-  private func ordered(_ values: [(variable: Local, value: Node)]) -> [(variable: Local, value: Node)] {
-    var left = values, result: [(variable: Local, value: Node)] = []
-    while !left.isEmpty {
-      let next = left.indices.first { i in !left.indices.contains { $0 != i && uses(left[$0].value, left[i].variable) } } ?? 0
-      result.append(left.remove(at: next))
-    }
-    return result
-  }
-  /// Does the code of a node write its destination with its last instruction, when all else is evaluated?
-  private func writesLast(_ node: Node) -> Bool {
-    if case .primitive(let operation, _, _) = node { return !operation.isTest && isOpenCoded(operation) }
-    return isSimple(node)
-  }
-  /// A constant, a local, or one instruction over such.
-  private func isSimple(_ node: Node) -> Bool {
-    switch node {
-    case .constant: return true
-    case .local(let local): return !local.isAssigned
-    case .primitive(let operation, let arguments, _):
-      guard !operation.isTest, isOpenCoded(operation) else { return false }
-      return arguments.allSatisfy {
-        switch $0 {
-        case .constant: true
-        case .local(let local): !local.isAssigned
-        default: false
-        }
-      }
-    default: return false
-    }
-  }
-  private func uses(_ node: Node, _ variable: Local) -> Bool {
-    switch node {
-    case .local(let local): local === variable
-    case .primitive(_, let arguments, _): arguments.contains { uses($0, variable) }
-    default: false
-    }
-  }
-
   // MARK: Calls
 
-  private mutating func callSequence(_ function: Node, _ arguments: [Node], _ window: Int, _ span: SourceSpan, tail: Bool) throws {
+  mutating func callSequence(_ function: Node, _ arguments: [Node], _ window: Int, _ span: SourceSpan, tail: Bool) throws {
     top = window + 1
     highest = max(highest, top)
     let n = arguments.count
@@ -452,9 +360,9 @@ struct Compiler {
   }
 
   /// Can a call of the function itself with these arguments be a jump to its beginning?
-  private func repeats(_ arguments: [Node]) -> Bool { !lambda.isTopLevel && !lambda.hasRest && lambda.required == arguments.count }
+  func repeats(_ arguments: [Node]) -> Bool { !lambda.isTopLevel && !lambda.hasRest && lambda.required == arguments.count }
 
-  private mutating func tail(_ node: Node) throws {
+  mutating func tail(_ node: Node) throws {
     try machine.nativeStack.check(span)
     switch node {
     case .conditional(let test, let yes, let no):
@@ -527,180 +435,5 @@ struct Compiler {
     default:
       emit(.return, a: try operand(node))
     }
-  }
-
-  // MARK: Tests
-
-  /// Emits a test and answers the jumps that are taken when it comes out as `jumpIf`.
-  private mutating func branch(_ node: Node, jumpIf: Bool) throws -> [Int] {
-    let save = top
-    defer { top = save }
-    switch node {
-    case .constant(let v):
-      return v.isFalsy != jumpIf ? [emit(.jump)] : []
-    case .primitive(let operation, let arguments, let span) where operation.isTest && isOpenCoded(operation):
-      openCoded |= 1 << UInt64(operation.rawValue)
-      let outer = self.span
-      if !span.isNone { self.span = span }
-      defer { self.span = outer }
-      return try test(operation, arguments, jumpIf)
-    case .and(let nodes) where !jumpIf:
-      return try nodes.flatMap { try branch($0, jumpIf: false) }
-    case .or(let nodes) where jumpIf:
-      return try nodes.flatMap { try branch($0, jumpIf: true) }
-    case .and(let nodes), .or(let nodes):
-      var others: [Int] = []
-      for part in nodes.dropLast() { others += try branch(part, jumpIf: !jumpIf) }
-      let jumps = try nodes.last.map { try branch($0, jumpIf: jumpIf) } ?? []
-      try patch(others)
-      return jumps
-    default:
-      let register = try operand(node)
-      return [emit(jumpIf ? .jumpIfTrue : .jumpIfFalse, a: register)]
-    }
-  }
-
-  private mutating func test(_ operation: OpenCoded, _ arguments: [Node], _ jumpIf: Bool) throws -> [Int] {
-    switch operation {
-    case .not: return try branch(arguments[0], jumpIf: !jumpIf)
-    case .isNil: return [emit(jumpIf ? .jumpIfNil : .jumpUnlessNil, a: try operand(arguments[0]))]
-    case .isEmpty: return [emit(jumpIf ? .jumpIfEmpty : .jumpUnlessEmpty, a: try operand(arguments[0]))]
-    case .isZero: return [emit(jumpIf ? .jumpIfEqualInteger : .jumpUnlessEqualInteger, n: 1, a: try operand(arguments[0]), b: 0)]
-    default: break
-    }
-    if let i = smallInteger(arguments[1]), operation != .identical {
-      let register = try operand(arguments[0])
-      let op: Op =
-        switch operation {
-        case .less: jumpIf ? .jumpIfLessInteger : .jumpUnlessLessInteger
-        case .lessOrEqual: jumpIf ? .jumpIfLessOrEqualInteger : .jumpUnlessLessOrEqualInteger
-        case .greater: jumpIf ? .jumpIfGreaterInteger : .jumpUnlessGreaterInteger
-        case .greaterOrEqual: jumpIf ? .jumpIfGreaterOrEqualInteger : .jumpUnlessGreaterOrEqualInteger
-        default: jumpIf ? .jumpIfEqualInteger : .jumpUnlessEqualInteger
-        }
-      return [emit(op, a: register, b: i)]
-    }
-    if let i = smallInteger(arguments[0]), operation == .equal {
-      let register = try operand(arguments[1])
-      return [emit(jumpIf ? .jumpIfEqualInteger : .jumpUnlessEqualInteger, a: register, b: i)]
-    }
-    let x = try operand(arguments[0]), y = try operand(arguments[1])
-    switch operation {
-    case .less: return [emit(jumpIf ? .jumpIfLess : .jumpUnlessLess, n: 0, a: x, b: y)]
-    case .lessOrEqual: return [emit(jumpIf ? .jumpIfLessOrEqual : .jumpUnlessLessOrEqual, n: 0, a: x, b: y)]
-    case .greater: return [emit(jumpIf ? .jumpIfLess : .jumpUnlessLess, n: 1, a: y, b: x)]
-    case .greaterOrEqual: return [emit(jumpIf ? .jumpIfLessOrEqual : .jumpUnlessLessOrEqual, n: 1, a: y, b: x)]
-    case .identical: return [emit(jumpIf ? .jumpIfIdentical : .jumpUnlessIdentical, a: x, b: y)]
-    default: return [emit(jumpIf ? .jumpIfEqual : .jumpUnlessEqual, a: x, b: y)]
-    }
-  }
-
-  // MARK: Primitives
-
-  private mutating func primitive(_ operation: OpenCoded, _ arguments: [Node], _ destination: Int) throws {
-    guard isOpenCoded(operation) else {
-      // Redefined since the function was analysed: an ordinary call.
-      return try expression(.call(.global(machine.globalIndex(machine.symbol(operation.name)), span), arguments, span), destination)
-    }
-    let save = top
-    defer { top = save }
-    if operation.isTest {
-      let no = try branch(.primitive(operation, arguments, span), jumpIf: false)
-      emit(.loadImmediate, a: destination, b: Int(Value.true.bits))
-      let end = emit(.jump)
-      try patch(no)
-      emit(.loadImmediate, a: destination, b: Int(Value.false.bits))
-      try patch(end)
-      return
-    }
-    openCoded |= 1 << UInt64(operation.rawValue)
-    switch operation {
-    case .increment:
-      emit(.addInteger, n: 2, a: destination, b: 1, c: try operand(arguments[0]))
-      return
-    case .decrement:
-      emit(.addInteger, n: 3, a: destination, b: -1, c: try operand(arguments[0]))
-      return
-    case .add, .subtract, .multiply:
-      if arguments.count > 2 { return try chain(operation, arguments, destination) }
-      if operation != .multiply, let i = smallInteger(arguments[1]), i > Int(Int16.min) {
-        emit(.addInteger, n: operation == .add ? 0 : 1, a: destination, b: operation == .add ? i : -i, c: try operand(arguments[0]))
-        return
-      }
-    case .vectorSet:
-      try setVectorElement(arguments)
-      emit(.loadImmediate, a: destination, b: Int(Value.nil.bits))
-      return
-    case .first, .rest:
-      emit(operation == .first ? .first : .rest, a: destination, b: try operand(arguments[0]))
-      return
-    default: break
-    }
-    if let (op, register, constant) = constantOperand(operation, arguments) {
-      emit(op, n: register + 2, a: destination, b: try operand(arguments[register]), nearConstant: constant)
-      return
-    }
-    // The newest temporary can hold the first operand on its way.
-    let x: Int
-    if case .local(let local) = arguments[0], !local.isAssigned {
-      x = local.slot
-    } else if destination == top - 1 {
-      try expression(arguments[0], destination)
-      x = destination
-    } else {
-      x = try operand(arguments[0])
-    }
-    let y = try operand(arguments[1])
-    let op: Op =
-      switch operation {
-      case .add: .add
-      case .subtract: .subtract
-      case .multiply: .multiply
-      case .mod: .mod
-      case .get: .get
-      case .divide: .divide
-      case .quotient: .quotient
-      case .remainder: .remainder
-      case .vectorRef: .vectorRef
-      default: .cons
-      }
-    emit(op, n: 2, a: destination, b: x, c: y)
-  }
-
-  /// The instruction for arithmetic with a number that stands in the source, and which operand is not that number.
-  private func constantOperand(_ operation: OpenCoded, _ arguments: [Node]) -> (Op, Int, Value)? {
-    func number(_ i: Int) -> Value? {
-      guard case .constant(let v) = arguments[i], v.isFix || v.isFlo else { return nil }
-      return v
-    }
-    let op: Op
-    switch operation {
-    case .add: op = .addConstant
-    case .subtract: op = .subtractConstant
-    case .multiply: op = .multiplyConstant
-    default: return nil
-    }
-    if let constant = number(1) { return (op, 0, constant) }
-    if operation != .subtract, let constant = number(0) { return (op, 1, constant) }
-    return nil
-  }
-
-  private mutating func setVectorElement(_ operands: [Node]) throws {
-    openCoded |= 1 << UInt64(OpenCoded.vectorSet.rawValue)
-    let vector = try operand(operands[0]), index = try operand(operands[1])
-    emit(.vectorSet, a: vector, b: index, c: try operand(operands[2]))
-  }
-
-  /// `(+ a b c …)`, from left to right.
-  private mutating func chain(_ operation: OpenCoded, _ arguments: [Node], _ destination: Int) throws {
-    let register = destination == top - 1 ? destination : temporary()
-    try primitive(operation, Array(arguments[..<2]), register)
-    let op: Op = operation == .add ? .add : operation == .subtract ? .subtract : .multiply
-    for (i, argument) in arguments.enumerated().dropFirst(2) {
-      let save = top
-      emit(op, n: i + 1, a: register, b: register, c: try operand(argument))
-      top = save
-    }
-    if register != destination { emit(.move, a: destination, b: register) }
   }
 }

@@ -111,8 +111,9 @@ final class Native: Sendable {
   let isControl: Bool
   private let required: Int
   private let most: Int
-  /// Masks of the parameters; arguments beyond them have the last one.
-  private let masks: [UInt32]
+  /// Masks of the parameters; arguments beyond them have the last one. In raw memory that is written once, because every call of a primitive reads it.
+  private nonisolated(unsafe) let masks: UnsafeMutablePointer<UInt32>
+  private let lastMask: Int
   private let checksTypes: Bool
 
   init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, file: StaticString, line: Int, body: Body?, control: Control?) {
@@ -129,9 +130,13 @@ final class Native: Sendable {
     self.control = control ?? { _, _, _ in fatalError("\(name) does not change control") }
     required = parameters.reduce(0) { $0 + ($1.presence == .required ? 1 : 0) }
     most = parameters.last?.presence == .rest ? Int.max : parameters.count
-    masks = parameters.map { $0.presence == .optional ? $0.type.mask | TypeBit.nil : $0.type.mask }
-    checksTypes = masks.contains { $0 != .max }
+    masks = .allocate(capacity: max(1, parameters.count))
+    masks.initialize(repeating: .max, count: max(1, parameters.count))
+    for (i, parameter) in parameters.enumerated() { masks[i] = parameter.presence == .optional ? parameter.type.mask | TypeBit.nil : parameter.type.mask }
+    lastMask = max(0, parameters.count - 1)
+    checksTypes = parameters.contains { $0.type.mask != .max }
   }
+  deinit { masks.deallocate() }
 
   @inline(__always) func call(_ machine: Machine, _ arguments: Arguments) throws -> Value {
     try check(machine, arguments.base, arguments.count)
@@ -141,9 +146,11 @@ final class Native: Sendable {
   @inline(__always) func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
     if n < required || n > most { throw machine.error(arityMessage(n), hint: "usage: \(signature)") }
     guard checksTypes else { return }
-    for i in 0..<n {
-      let mask = masks[min(i, masks.count &- 1)]
-      if mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
+    var i = 0
+    while i < n {
+      let mask = masks[i < lastMask ? i : lastMask]
+      if mask != .max, mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
+      i &+= 1
     }
   }
   /// Arithmetic takes more than numbers while `set-strict!` is off.

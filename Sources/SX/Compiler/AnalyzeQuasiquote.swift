@@ -1,0 +1,66 @@
+/// Quasiquotation: a template becomes the calls that build it.
+extension Analyzer {
+  func isForm(_ v: Value, _ names: StaticString...) -> Bool {
+    guard v.isListCell, v.length == 2 else { return false }
+    let head = machine.heap.element(v, 0)
+    return names.contains { head == machine.symbol($0) }
+  }
+
+  mutating func quasiquote(_ item: Item, _ level: Int, _ scope: Scope) throws -> Node {
+    let v = item.value
+    if let vector = v.object(as: Vector.self) {
+      guard mentionsUnquote(v) else { return .constant(v) }
+      let list = machine.heap.list(vector.values)
+      machine.compileRoots.append(list)
+      let elements = try quasiquote(Item(value: list, span: item.span), level, scope)
+      let listToVector = machine.original(machine.globalIndex(machine.symbol("list->vector"))) ?? .nil
+      return call(.constant(listToVector), [elements], item.span)
+    }
+    if v.isDict {
+      let entries = machine.heap.entries(of: v)
+      if !entries.contains(where: { mentionsUnquote($0.value) }) { return .constant(try datum(v)) }
+      return .dict(entries.map(\.key), try entries.map { try quasiquote(Item(value: $0.value, span: item.span), level, scope) }, item.span)
+    }
+    guard v.isListCell, v.length > 0, mentionsUnquote(v) else { return .constant(try datum(v)) }
+    try machine.nativeStack.check(item.span)
+    let parts = items(v, item.span)
+    if isForm(v, "unquote") {
+      if level == 1 { return try expression(parts[1], scope, tail: false) }
+      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
+    }
+    if isForm(v, "quasiquote") {
+      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level + 1, scope)], item.span)
+    }
+    if isForm(v, "splice-unquote", "unquote-splicing") {
+      guard level > 1 else { throw syntaxError("`,@` needs a list around it", item.span) }
+      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
+    }
+    var runs: [Node] = [], run: [Node] = []
+    for part in parts {
+      if level == 1, isForm(part.value, "splice-unquote", "unquote-splicing") {
+        if !run.isEmpty { runs.append(listOf(run, item.span)) }
+        run = []
+        runs.append(try expression(items(part.value, part.span)[1], scope, tail: false))
+      } else {
+        run.append(try quasiquote(part, level, scope))
+      }
+    }
+    if runs.isEmpty { return listOf(run, item.span) }
+    if !run.isEmpty { runs.append(listOf(run, item.span)) }
+    return call(.constant(machine.concatNative), runs, item.span)
+  }
+
+  func listOf(_ nodes: [Node], _ span: SourceSpan) -> Node { call(.constant(machine.listNative), nodes, span) }
+
+  func mentionsUnquote(_ form: Value) -> Bool {
+    let marks = [machine.symbol("unquote"), machine.symbol("splice-unquote"), machine.symbol("unquote-splicing")]
+    var pending = [form]
+    while let v = pending.popLast() {
+      if marks.contains(v) { return true }
+      if v.isListCell { pending.append(contentsOf: ListElements(v)) }
+      if v.isDict { pending.append(contentsOf: machine.heap.entries(of: v).map(\.value)) }
+      if let vector = v.object(as: Vector.self) { pending.append(contentsOf: vector.values) }
+    }
+    return false
+  }
+}
