@@ -266,6 +266,25 @@ def test_exit_ends_with_its_status_and_loses_no_output(sx):
     assert (outcome.status, outcome.out) == (3, "kept\n")
 
 
+def test_exit_leaves_dynamic_winds_and_then_does_what_at_exit_was_given_the_latest_first(sx):
+    outcome = sx(
+        "eval",
+        """
+        (at-exit (fn () (println "first")))
+        (at-exit (fn () (error "dropped")))
+        (at-exit (fn () (println "last")))
+        (dynamic-wind (fn () nil) (fn () (exit 4)) (fn () (println "out")))
+        """,
+    )
+    assert (outcome.status, outcome.out) == (4, "out\nlast\nfirst\n")
+
+
+def test_exit_takes_an_integer_and_stays_where_it_is_given_something_else(sx):
+    outcome = sx("eval", '(guard (e (true (error-message e))) (exit "x"))')
+    assert (outcome.status, outcome.out) == (0, '"exit: argument 1: expected integer, got string \\"x\\""\n')
+
+
+
 # ── Deep input on a small native stack ───────────────────────────────────────────────────────────
 
 SMALL_STACK = 1024

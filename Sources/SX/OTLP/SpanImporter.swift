@@ -55,12 +55,14 @@ struct SpanImporter {
   // MARK: Parts of a span
 
   private func span(_ span: Value, _ resource: Value, _ scope: Value) throws -> Value {
-    let start = nanoseconds(member(span, names.startTimeUnixNano))
-    let end = nanoseconds(member(span, names.endTimeUnixNano))
+    // A missing time is the other one: a duration since 1970 would spoil every view. When both are missing it is now.
+    let times = (nanoseconds(member(span, names.startTimeUnixNano)), nanoseconds(member(span, names.endTimeUnixNano)))
+    let start = times.0 > 0 ? times.0 : times.1 > 0 ? times.1 : Int(machine.host.nanoseconds())
+    let end = times.1 > 0 ? times.1 : start
     let flags = max(0, OTLPInteger.signed(member(span, names.flags)) ?? 0)
     let parent = id(member(span, names.parentSpanId))
     let status = member(span, names.status)
-    let message = member(status, names.message)
+    let message = string(member(status, names.message))
     let made = heap.dict(capacity: 16)
     heap.set(made, names.trace, id(member(span, names.traceId)))
     heap.set(made, names.span, id(member(span, names.spanId)))
@@ -75,7 +77,7 @@ struct SpanImporter {
     heap.set(made, names.events, try list(member(span, names.events), event))
     heap.set(made, names.links, try list(member(span, names.links), link))
     heap.set(made, names.flags, flags & 255 == 1 ? names.sampled : Hexadecimal.encode([UInt8(flags & 255)], 1, heap))
-    heap.set(made, names.traceState, member(span, names.wireTraceState))
+    heap.set(made, names.traceState, string(member(span, names.wireTraceState)))
     heap.set(made, names.resource, resource)
     heap.set(made, names.scope, scope)
     if !message.isNil { heap.set(made, names.statusMessage, message) }
@@ -99,7 +101,7 @@ struct SpanImporter {
     for (what, field) in names.droppedFields {
       guard let count = OTLPInteger.signed(member(span, field)), count > 0 else { continue }
       let dict = made ?? heap.dict()
-      heap.set(dict, what, heap.int(count))
+      heap.set(dict, what, heap.int(min(count, Int(UInt32.max))))
       made = dict
     }
     return made
@@ -117,7 +119,7 @@ struct SpanImporter {
     let made = heap.dict(capacity: 4)
     heap.set(made, names.trace, id(member(link, names.traceId)))
     heap.set(made, names.span, id(member(link, names.spanId)))
-    heap.set(made, names.traceState, member(link, names.wireTraceState))
+    heap.set(made, names.traceState, string(member(link, names.wireTraceState)))
     heap.set(made, names.attrs, try attributes(member(link, names.attributes)))
     return made
   }
@@ -162,6 +164,8 @@ struct SpanImporter {
   }
 
   private func nanoseconds(_ v: Value) -> Int { max(0, OTLPInteger.signed(v) ?? 0) }
+
+  private func string(_ v: Value) -> Value { v.isString ? v : .nil }
 
   private func text(_ v: Value) -> Value {
     v.isString ? v : v.isNil ? names.empty : heap.string(Printer.text(v, machine, .display))

@@ -93,16 +93,12 @@ extension NativeTable {
     add("command-line", doc: "The arguments of the program, as a list.") { m, _ in m.heap.list(m.host.arguments.map { m.heap.string($0) }) }
     add("host-name", doc: "The name of this machine.") { m, _ in m.heap.string(m.host.hostName) }
     add("process-id", doc: "The number of this process.") { m, _ in .fix(m.host.processIdentifier) }
-    addControl("exit", optional("status", .integer), doc: "Ends the program, after what every `dynamic-wind` around the call does on the way out. The status is 0 when left out; what a system cannot tell, beyond 0 to 255, is 255.") { m, slot, n in
-      let wanted = Arguments(base: slot + 1, count: n).integer(0, default: 0), status = 0...255 ~= wanted ? wanted : 255
-      if !m.state.pointee.winders.isNil {
-        slot[1] = .fix(status)
-        return try m.enter(try m.boundGlobal(m.globalIndex(m.symbol("control/-leave-program"))), slot, 1)
-      }
-      m.host.exit(Int32(status))
+    add("control/-exit", optional("status", .integer), doc: "Ends the program at once.") { m, args in
+      let status = args.integer(0, default: 0)
+      m.host.exit(0...255 ~= status ? Int32(status) : 255)
       // A host that cannot end the process stops the script.
       if m.cancellation.take() { throw LimitError.cancelled }
-      slot[0] = .nil
+      return .nil
     }
     add("collect-garbage", doc: "Collects at the next safepoint.") { m, _ in
       m.heap.requestCollection()

@@ -30,21 +30,25 @@ extension SystemHost {
   ]
 }
 
-/// One request to another server, as SX describes it: `{:method :url :headers :body :timeout-ms}`.
+/// One request to another server, as SX describes it: `{:method :url :headers :body :timeout-ms :redirects}`.
 ///
-/// Up to five redirects are followed. A compressed answer is unpacked.
+/// Up to five redirects are followed, none when `:redirects` is false. A compressed answer is unpacked.
 private struct ClientRequest: Sendable {
   /// One pool of connections for the whole process. It is never shut down: connections end with the process.
-  private static let client: HTTPClient = {
+  private static let client = client(.follow(max: 5, allowCycles: false))
+  /// For those who must not be sent elsewhere, with their body and their credentials.
+  private static let stayingClient = client(.disallow)
+
+  private static func client(_ redirects: HTTPClient.Configuration.RedirectConfiguration) -> HTTPClient {
     var configuration = HTTPClient.Configuration(
-      redirectConfiguration: .follow(max: 5, allowCycles: false),
+      redirectConfiguration: redirects,
       timeout: HTTPClient.Configuration.Timeout(connect: .seconds(10)),
       decompression: .enabled(limit: .size(bodyLimit)))
     configuration.connectionPool.idleTimeout = .seconds(30)
     // A refused connection is an answer; whether to try again is the program's decision.
     configuration.connectionPool.retryConnectionEstablishment = false
     return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-  }()
+  }
 
   /// Bytes of an answer; a longer one is an error.
   private static let bodyLimit = 64 << 20
@@ -52,6 +56,7 @@ private struct ClientRequest: Sendable {
 
   private let request: HTTPClientRequest
   private let milliseconds: Int
+  private let followsRedirects: Bool
 
   private struct TimedOut: Error {}
 
@@ -83,6 +88,7 @@ private struct ClientRequest: Sendable {
       request.body = .bytes(ByteBuffer(bytes: bytes))
     }
     self.request = request
+    followsRedirects = description["redirects"] != .bool(false)
     milliseconds = max(1, description["timeout-ms"]?.number.map { Int(min($0, 1e12)) } ?? Self.defaultTimeout)
   }
 
@@ -91,7 +97,7 @@ private struct ClientRequest: Sendable {
     // The client's own deadline covers the head only; this one covers the body as well.
     try await withThrowingTaskGroup(of: Datum.self) { group in
       group.addTask {
-        let response = try await Self.client.execute(request, timeout: .hours(24))
+        let response = try await (followsRedirects ? Self.client : Self.stayingClient).execute(request, timeout: .hours(24))
         let body = try await response.body.collect(upTo: Self.bodyLimit)
         return Self.datum(response, body)
       }
