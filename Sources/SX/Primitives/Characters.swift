@@ -58,7 +58,7 @@ extension NativeTable {
     }
     add("string-ref", required("string", .string), required("index", .integer), doc: "The character at an index from 0. O(1) in ASCII text.", example: "(string-ref \"añb\" 1) → #\\ñ") { m, args in
       let i = try m.index(args, 2, below: args[0].length, "string-ref", of: "string")
-      return .character(UTF8Text.decode(args[0].bytes + args[0].byteOffset(ofScalar: i)).scalar)
+      return .character(UTF8Text.decode(args[0].bytes + m.heap.byteOffset(of: args[0], scalar: i)).scalar)
     }
     add("string-copy", required("string", .string), optional("from", .integer), optional("to", .integer), doc: "The string, or a part of it.", example: "(string-copy \"hello\" 1 3) → \"el\"") { m, args in
       let range = try m.range(args, from: 2, in: args[0].length, "string-copy", of: "string")

@@ -64,7 +64,7 @@ extension Machine {
   fileprivate func matches(_ regexp: Regexp, _ text: Value, from: Int, most: Int = .max) throws -> [[Int]] {
     var matcher = RegexpMatcher(regexp.program, self), all: [[Int]] = []
     let bytes = text.utf8
-    var at = text.byteOffset(ofScalar: from), lastEnd = -1
+    var at = heap.byteOffset(of: text, scalar: from), lastEnd = -1
     while all.count < most, at <= bytes.count, let slots = try matcher.match(bytes, from: at) {
       if slots[1] > slots[0] || slots[0] != lastEnd { all.append(slots) }     // an empty match behind another match is none
       lastEnd = slots[1]

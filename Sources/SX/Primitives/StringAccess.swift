@@ -90,7 +90,7 @@ extension Machine {
   func stringSlice(_ s: Value, _ from: Int, _ to: Int) -> Value {
     if from == 0, to == s.length { return s }
     if s.isASCII { return heap.string(s.bytes + from, to - from, scalars: to - from) }
-    let start = s.byteOffset(ofScalar: from)
+    let start = heap.byteOffset(of: s, scalar: from)
     let length = Bytes.offset(ofScalar: to - from, s.bytes + start, s.byteCount - start)
     return heap.string(s.bytes + start, length, scalars: to - from)
   }
@@ -98,13 +98,13 @@ extension Machine {
   /// Index of the first occurrence at or after the scalar `from`.
   func stringIndex(of part: Value, in s: Value, from: Int) -> Int? {
     guard from <= s.length else { return nil }
-    guard let at = Bytes.find(part.utf8, in: s.utf8, from: s.byteOffset(ofScalar: from)) else { return nil }
+    guard let at = Bytes.find(part.utf8, in: s.utf8, from: heap.byteOffset(of: s, scalar: from)) else { return nil }
     return s.isASCII ? at : Bytes.scalarCount(s.bytes, at)
   }
 
   /// The string of one scalar; `index` must lie within the string.
   func stringScalar(_ s: Value, at index: Int) -> Value {
-    let p = s.bytes + s.byteOffset(ofScalar: index)
+    let p = s.bytes + heap.byteOffset(of: s, scalar: index)
     return heap.string(p, UTF8Text.width(p[0]), scalars: 1)
   }
 }

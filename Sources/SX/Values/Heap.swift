@@ -33,6 +33,7 @@ final class Heap {
   private let pending = UnsafeMutablePointer<BlockRef?>.allocate(capacity: Heap.largestClass + 1)
   let safepoint: SafepointCounter
   private(set) var memory = SystemMemory()
+  var scalarCursor = ScalarCursor()
   /// Seeds the hash of strings, so that nobody can aim at the buckets from outside.
   let hashSeed: UInt64
 

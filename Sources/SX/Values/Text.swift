@@ -39,12 +39,6 @@ extension Value {
     return byteCount < other.byteCount
   }
 
-  /// Byte offset of the scalar with the given index (0…length). O(1) for ASCII, else O(n).
-  func byteOffset(ofScalar index: Int) -> Int {
-    if isASCII { return index }
-    return Bytes.offset(ofScalar: index, bytes, byteCount)
-  }
-
   /// Computes the hash, caches it in word 1 and returns it; never 0.
   func ensureHash(seed: UInt64) -> UInt32 {
     let cached = UInt32(truncatingIfNeeded: cell[1] &>> 32)
