@@ -1,35 +1,49 @@
-/// The rest of a fiber's work, as a value: copies of both stacks and the dynamic state. May be resumed any number of times.
-final class Continuation: HeapObject {
+/// A part of a fiber's stacks from some slot up, with the dynamic state at its end: what a continuation is a copy of.
+struct CapturedStack {
+  /// Registers from the slot on, up to the one that gets the value.
   let values: [Value]
+  /// Saved frames; registers count from the slot.
   let frames: [(pc: InstructionPointer, base: Int)]
   let pc: InstructionPointer
   let base: Int
-  /// Where the value goes that it is resumed with.
-  let result: Int
   let handlers: Value, winders: Value, bindings: Value
 
-  init(_ fiber: Fiber, _ state: MachineState, slot: Registers) {
-    let n = slot - fiber.stack
-    values = Array(UnsafeBufferPointer(start: fiber.stack, count: n))
+  /// - Parameters:
+  ///   - start: the first slot.
+  ///   - firstFrame: index of the first frame.
+  ///   - end: the slot that gets the value.
+  init(_ fiber: Fiber, _ state: MachineState, from start: Registers, firstFrame: Int, to end: Registers) {
+    values = Array(UnsafeBufferPointer(start: start, count: end - start))
     // From here on two places may go on from this turn of a walking loop, see `Machine.advance`.
     for v in values where v.isKind(.slice) { v.cell[0] &= ~UInt64.variantHeaderBit }
-    let stack = fiber.stack
-    frames = UnsafeBufferPointer(start: fiber.frames, count: state.fp - fiber.frames).map { ($0.pc, $0.base - stack) }
+    let saved = fiber.frames
+    frames = (firstFrame..<(state.fp - saved)).map { (saved[$0].pc, saved[$0].base - start) }
     pc = state.pc
-    base = state.base - fiber.stack
-    result = n
+    base = state.base - start
     handlers = state.handlers
     winders = state.winders
     bindings = state.bindings
   }
-  override var typeName: String { "continuation" }
-  override var externalBytes: Int { values.count * 8 + frames.count * 16 + 128 }
-  override func trace(_ marker: inout Marker) {
+  var externalBytes: Int { values.count * 8 + frames.count * 16 + 128 }
+  func trace(_ marker: inout Marker) {
     for v in values { marker.mark(v) }
     marker.mark(handlers)
     marker.mark(winders)
     marker.mark(bindings)
   }
+}
+
+/// The rest of a fiber's work, as a value: copies of both stacks and the dynamic state. May be resumed any number of times.
+final class Continuation: HeapObject {
+  let stack: CapturedStack
+
+  init(_ fiber: Fiber, _ state: MachineState, slot: Registers) {
+    stack = CapturedStack(fiber, state, from: fiber.stack, firstFrame: 0, to: slot)
+  }
+  var winders: Value { stack.winders }
+  override var typeName: String { "continuation" }
+  override var externalBytes: Int { stack.externalBytes }
+  override func trace(_ marker: inout Marker) { stack.trace(&marker) }
 }
 
 extension Machine {
@@ -42,18 +56,18 @@ extension Machine {
   }
 
   func reinstate(_ continuation: Continuation, _ v: Value) throws {
-    let fiber = current
-    let needed = continuation.values.count + 64
+    let fiber = current, captured = continuation.stack
+    let needed = captured.values.count + 64
     if fiber.stack + needed > state.pointee.stackEnd { try growStack(to: needed) }
-    continuation.values.withUnsafeBufferPointer { fiber.stack.update(from: $0.baseAddress.unsafelyUnwrapped, count: $0.count) }
-    for (i, frame) in continuation.frames.enumerated() { fiber.frames[i] = Frame(pc: frame.pc, base: fiber.stack + frame.base) }
-    state.pointee.pc = continuation.pc
-    state.pointee.base = fiber.stack + continuation.base
-    state.pointee.fp = fiber.frames + continuation.frames.count
-    state.pointee.handlers = continuation.handlers
-    state.pointee.winders = continuation.winders
-    state.pointee.bindings = continuation.bindings
-    fiber.stack[continuation.result] = v
+    captured.values.withUnsafeBufferPointer { fiber.stack.update(from: $0.baseAddress.unsafelyUnwrapped, count: $0.count) }
+    for (i, frame) in captured.frames.enumerated() { fiber.frames[i] = Frame(pc: frame.pc, base: fiber.stack + frame.base) }
+    state.pointee.pc = captured.pc
+    state.pointee.base = fiber.stack + captured.base
+    state.pointee.fp = fiber.frames + captured.frames.count
+    state.pointee.handlers = captured.handlers
+    state.pointee.winders = captured.winders
+    state.pointee.bindings = captured.bindings
+    fiber.stack[captured.values.count] = v
     // The frame that goes on may need more than what was copied.
     let top = Fiber.top(state.pointee.base)
     if top > state.pointee.stackEnd { try growStack(to: top - fiber.stack) }

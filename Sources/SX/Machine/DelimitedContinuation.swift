@@ -5,45 +5,29 @@
 /// entries of winders and bindings that lead to what surrounds the `reset`. The mark of the prompt, a handler record without
 /// clauses and a binding of no parameter, tells where the part begins.
 final class DelimitedContinuation: HeapObject {
-  /// Registers from the function slot of the prompt's frame up to the slot that gets the value.
-  let values: [Value]
-  /// Frames that were saved above the prompt, the prompt's own first; positions count from its function slot.
-  let frames: [(pc: InstructionPointer, base: Int)]
-  let pc: InstructionPointer
-  let base: Int
+  /// From the function slot of the prompt's frame on.
+  let stack: CapturedStack
   /// Where the part stood when it was captured.
   let origin: Int
   let frameOrigin: Int
-  let handlers: Value, winders: Value, bindings: Value
   let mark: Value
 
   init(_ fiber: Fiber, _ state: MachineState, slot: Registers, prompt: Prompt) {
-    let start = prompt.base - 1, stack = fiber.stack
-    origin = start - stack
-    values = Array(UnsafeBufferPointer(start: start, count: slot - start))
-    // See `Continuation`.
-    for v in values where v.isKind(.slice) { v.cell[0] &= ~UInt64.variantHeaderBit }
+    let start = prompt.base - 1
+    origin = start - fiber.stack
     frameOrigin = prompt.frame
-    frames = (prompt.frame..<(state.fp - fiber.frames)).map { (fiber.frames[$0].pc, fiber.frames[$0].base - start) }
-    pc = state.pc
-    base = state.base - start
-    handlers = state.handlers
-    winders = state.winders
-    bindings = state.bindings
     mark = prompt.mark
+    stack = CapturedStack(fiber, state, from: start, firstFrame: prompt.frame, to: slot)
   }
   override var typeName: String { "continuation" }
-  override var externalBytes: Int { values.count * 8 + frames.count * 16 + 160 }
+  override var externalBytes: Int { stack.externalBytes + 32 }
   override func trace(_ marker: inout Marker) {
-    for v in values { marker.mark(v) }
-    marker.mark(handlers)
-    marker.mark(winders)
-    marker.mark(bindings)
+    stack.trace(&marker)
     marker.mark(mark)
   }
 
   /// Winders that were put in place inside the `reset`.
-  var innerWinders: Int { max(0, winders.listCount - mark.word(HandlerRecord.winders).listCount) }
+  var innerWinders: Int { max(0, stack.winders.listCount - mark.word(HandlerRecord.winders).listCount) }
 }
 
 /// The innermost `reset` of the running fiber.
@@ -143,7 +127,7 @@ extension Machine {
   func reinstate(_ k: DelimitedContinuation, _ v: Value, slot: Registers, leaving entered: Int) throws {
     let fiber = current
     var slot = slot
-    let needed = (slot - fiber.stack) + k.values.count + 64
+    let needed = (slot - fiber.stack) + k.stack.values.count + 64
     if fiber.stack + needed > state.pointee.stackEnd {
       let offset = slot - fiber.stack
       try growStack(to: needed)
@@ -157,17 +141,17 @@ extension Machine {
 
     fiber.frames[state.pointee.fp - fiber.frames] = Frame(pc: state.pointee.pc, base: state.pointee.base)
     state.pointee.fp += 1
-    for (i, value) in k.values.enumerated() { slot[i] = relocation.map(value) }
-    for frame in k.frames {
+    for (i, value) in k.stack.values.enumerated() { slot[i] = relocation.map(value) }
+    for frame in k.stack.frames {
       state.pointee.fp.pointee = Frame(pc: frame.pc, base: slot + frame.base)
       state.pointee.fp += 1
     }
-    state.pointee.pc = k.pc
-    state.pointee.base = slot + k.base
-    state.pointee.handlers = relocation.map(k.handlers)
-    state.pointee.bindings = relocation.map(k.bindings)
-    state.pointee.winders = relocation.winders(k.winders)
-    slot[k.values.count] = v
+    state.pointee.pc = k.stack.pc
+    state.pointee.base = slot + k.stack.base
+    state.pointee.handlers = relocation.map(k.stack.handlers)
+    state.pointee.bindings = relocation.map(k.stack.bindings)
+    state.pointee.winders = relocation.winders(k.stack.winders)
+    slot[k.stack.values.count] = v
     let top = Fiber.top(state.pointee.base)
     if top > state.pointee.stackEnd { try growStack(to: top - fiber.stack) }
   }
@@ -197,10 +181,10 @@ private struct Relocation {
     mark.setWord(HandlerRecord.winders, winders)
     mark.setWord(HandlerRecord.bindings, known[marked.bits] ?? .nil)
     known[k.mark.bits] = mark
-    copyBindings(k.bindings)
-    copyHandlers(k.handlers)
+    copyBindings(k.stack.bindings)
+    copyHandlers(k.stack.handlers)
     // Handlers that are out of force for the moment, because one of them runs, and bindings to go back to are kept in registers.
-    for v in k.values {
+    for v in k.stack.values {
       if v.isKind(.handler) { copyHandlers(v) }
       if v.isKind(.entries) { copyBindings(v) }
     }

@@ -108,7 +108,7 @@ extension NativeTable {
     }
     add("control/-part-winders", required("continuation", .object), doc: "The winders inside a delimited continuation, outermost first.") { m, args in
       guard let k = args[0].object(as: DelimitedContinuation.self) else { return m.heap.emptyList() }
-      return m.heap.list(Array(ListElements(k.winders).prefix(k.innerWinders)).reversed())
+      return m.heap.list(Array(ListElements(k.stack.winders).prefix(k.innerWinders)).reversed())
     }
     addControl("control/-reinstate-part", required("continuation", .object), required("value"), required("winders", .integer), doc: "Goes on with a delimited continuation for which so many winders have been entered.") { m, slot, _ in
       guard let k = slot[1].object(as: DelimitedContinuation.self) else { throw m.wrongType("control/-reinstate-part", 1, "continuation", slot[1]) }
