@@ -177,7 +177,11 @@ public final class SystemHost: Host {
   }
 
   /// Between two time slices of fibers that never wait: timers fire and requests are taken in.
-  public func pollEvents(_ interpreter: Interpreter) { _ = runArrived(interpreter) }
+  /// What was printed is shown as well: a program that computes for long, or is ended meanwhile, is not to keep it to itself.
+  public func pollEvents(_ interpreter: Interpreter) {
+    flush()
+    _ = runArrived(interpreter)
+  }
 
   /// Runs what has arrived and the fibers that are ready, without blocking, for as long as the condition holds.
   ///

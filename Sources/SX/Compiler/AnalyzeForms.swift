@@ -307,7 +307,7 @@ extension Analyzer {
 
   /// A list made of parts of `step`, which keep their places, and one part from elsewhere.
   func relocated(_ values: [Value], _ step: Item, inserted: Item, at index: Int) -> Value {
-    let own = step.value.isListCell ? items(step.value, step.span).map(\.span) : [step.span]
+    let own = step.value.isListCell && step.value.length > 0 ? items(step.value, step.span).map(\.span) : [step.span]
     var result = Value.end
     for i in stride(from: values.count - 1, through: 0, by: -1) {
       let place = i == index ? inserted.span : own[i < index ? i : i - 1]

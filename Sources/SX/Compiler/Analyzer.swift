@@ -232,7 +232,7 @@ struct Analyzer {
   /// Expansions inside one another, or one after the other, after which a macro is taken for endless.
   private static let mostExpansions = 20_000
   /// Nodes that macros may make for one form at top level. Far more than programs are long, and no danger to memory.
-  static let mostExpandedNodes = 4_000_000
+  static let mostExpandedNodes = 1_000_000
   /// From this depth on, source that is nested too deeply is taken for the work of an endless macro.
   private static let suspiciousDepth = 500
 

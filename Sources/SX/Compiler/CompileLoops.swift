@@ -31,7 +31,6 @@ extension Compiler {
       }
     }
     let mayWriteInPlace = !loop.variables.contains { $0.isAssigned }
-    if mayWriteInPlace, others.allSatisfy({ writesLast($0.value) && isSimple($0.value) }) { others = ordered(others) }
     for (i, (variable, value)) in others.enumerated() {
       if mayWriteInPlace, writesLast(value), !others[(i + 1)...].contains(where: { !isSimple($0.value) || uses($0.value, variable) }) {
         try expression(value, variable.slot)
@@ -46,19 +45,34 @@ extension Compiler {
       openCoded |= 1 << UInt64(OpenCoded.rest.rawValue)
       at(step.span) { $0.emit(.rest, n: 1, a: step.variable.slot, b: step.variable.slot) }
     }
-    let jump = emit(.loop)
-    try setOffset(jump, loop.start - jump - 1)
+    if loop === selfLoop {
+      emit(.restart)
+    } else {
+      let jump = emit(.loop)
+      try setOffset(jump, loop.start - jump - 1)
+    }
     top = save
   }
-  /// New values that read nothing but registers, in an order in which as many as possible can be written straight into their variables: a variable
-  /// after everything that uses it.
-  func ordered(_ values: [(variable: Local, value: Node)]) -> [(variable: Local, value: Node)] {
-    var left = values, result: [(variable: Local, value: Node)] = []
-    while !left.isEmpty {
-      let next = left.indices.first { i in !left.indices.contains { $0 != i && uses(left[$0].value, left[i].variable) } } ?? 0
-      result.append(left.remove(at: next))
+
+  /// A call in tail position of what is most likely the running function: a jump to its beginning, after a look whether the global still is
+  /// the running closure. As in every call, the look comes after the arguments when one of them might change that.
+  mutating func callSelf(_ index: Int, _ arguments: [Node], _ place: SourceSpan, _ span: SourceSpan) throws {
+    let save = top
+    if arguments.allSatisfy(isSimple) {
+      let other = emit(.jumpUnlessSelf, a: index & 0xFFFF, b: index >> 16)
+      try at(span) { try $0.again($0.selfLoop, arguments) }
+      try patch(other)
+      top = save
+      return try callSequence(.global(index, place), arguments, temporary(), span, tail: true)
     }
-    return result
+    let window = temporary()
+    for argument in arguments { try expression(argument, temporary()) }
+    let other = emit(.jumpUnlessSelf, a: index & 0xFFFF, b: index >> 16)
+    for (i, parameter) in lambda.parameters.enumerated() { emit(.move, a: parameter.slot, b: window + 1 + i) }
+    at(span) { $0.emit(.restart) }
+    try patch(other)
+    at(span) { $0.emit(.tailCallGlobal, n: arguments.count, a: window, global: index) }
+    top = save
   }
   /// Does the code of a node write its destination with its last instruction, when all else is evaluated?
   func writesLast(_ node: Node) -> Bool {

@@ -141,7 +141,7 @@ extension Compiler {
   /// The instruction for arithmetic with a number that stands in the source, and which operand is not that number.
   func constantOperand(_ operation: OpenCoded, _ arguments: [Node]) -> (Op, Int, Value)? {
     func number(_ i: Int) -> Value? {
-      guard case .constant(let v) = arguments[i], v.isFix || v.isFlo else { return nil }
+      guard mayUseNearConstants, case .constant(let v) = arguments[i], v.isFix || v.isFlo else { return nil }
       return v
     }
     let op: Op

@@ -13,6 +13,9 @@ struct Compiler {
   var constantUses: [(at: Int, constant: Int)] = []
   /// The same where the distance has to fit into 16 bits.
   var nearConstantUses: [(at: Int, constant: Int)] = []
+  /// Off for a function so long that they do not.
+  var mayUseNearConstants = true
+  private var reachesConstants: Bool { nearConstantUses.allSatisfy { instructions.count - $0.at + $0.constant <= UInt16.max } }
   /// The function as a loop over its parameters.
   let selfLoop: Loop
   var top = 0
@@ -44,6 +47,11 @@ struct Compiler {
   static func recompile(_ machine: Machine, _ code: Code) throws {
     var compiler = Compiler(machine, code.lambda)
     try compiler.function()
+    if !compiler.reachesConstants {
+      compiler = Compiler(machine, code.lambda)
+      compiler.mayUseNearConstants = false
+      try compiler.function()
+    }
     let n = compiler.instructions.count
     for use in compiler.constantUses {
       let distance = n - use.at + use.constant
@@ -51,8 +59,7 @@ struct Compiler {
       compiler.instructions[use.at].c = UInt16(truncatingIfNeeded: distance >> 16)
     }
     for use in compiler.nearConstantUses {
-      guard let distance = UInt16(exactly: n - use.at + use.constant) else { throw tooLong(code.lambda) }
-      compiler.instructions[use.at].c = distance
+      compiler.instructions[use.at].c = UInt16(n - use.at + use.constant)
     }
     guard compiler.highest < 60_000 else { throw SyntaxError(message: "the function needs too many registers", span: code.lambda.span, hint: "split it into smaller functions") }
     code.install(compiler.instructions, compiler.spans, compiler.constants, frameSize: max(2, compiler.highest + 1), openCoded: compiler.openCoded, cell: code.lambda.code)
@@ -391,13 +398,7 @@ struct Compiler {
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
     case .call(.enclosingFunction, let arguments, let span) where repeats(arguments): try at(span) { try $0.again($0.selfLoop, arguments) }
     case .call(.global(let index, let place), let arguments, let span) where repeats(arguments) && machine.globalNames[index].text == lambda.name:
-      // Most likely the function calls itself. Whoever has given its name another value since gets a call.
-      let save = top
-      let other = emit(.jumpUnlessSelf, a: index & 0xFFFF, b: index >> 16)
-      try at(span) { try $0.again($0.selfLoop, arguments) }
-      try patch(other)
-      top = save
-      try callSequence(.global(index, place), arguments, temporary(), span, tail: true)
+      try callSelf(index, arguments, place, span)
     case .call(let function, let arguments, let span): try callSequence(function, arguments, temporary(), span, tail: true)
     case .and(let nodes), .or(let nodes):
       let isAnd = if case .and = node { true } else { false }

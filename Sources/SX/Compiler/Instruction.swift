@@ -48,6 +48,8 @@ enum Op: UInt8 {
   case call, callGlobal, callSelf
   /// Jumps unless the global a | b << 16 is the running closure.
   case jumpUnlessSelf
+  /// Goes on at the entry of the running closure, which is another one when it was compiled anew. A safepoint.
+  case restart
   /// The same in place of the running frame.
   case tailCall, tailCallGlobal, tailCallSelf
   /// Return [a].

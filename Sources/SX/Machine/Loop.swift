@@ -250,6 +250,21 @@ extension Machine {
         case .vectorSet: try setVectorElement(base[ip.a], base[ip.b], base[ip.c])
 
         // MARK: Calls
+        case .restart:
+          let f = base[-1]
+          safepoint.pointee &-= 1
+          if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            state.pointee.pc = ip
+            state.pointee.base = base
+            state.pointee.fp = fp
+            if try beforeCall(base, f) { return .preempted }
+            pc = ip
+            base = state.pointee.base
+            fp = state.pointee.fp
+            stackEnd = state.pointee.stackEnd
+            continue
+          }
+          pc = f.closureEntry
         case .jumpUnlessSelf: if globals[ip.selfIndex] != base[-1] { pc += ip.offset }
         case .callGlobal:
           let f = globals[ip.index]

@@ -18,6 +18,17 @@ extension Machine {
 }
 
 extension Machine {
+  /// A few elements in front of a long list share it, as with `cons`; else a chain of such calls would copy again and again. nil: not worth it.
+  fileprivate func inFrontOfLast(_ args: Arguments) -> Value? {
+    guard args.count >= 2, args.count <= 8, args[args.count - 1].isListCell else { return nil }
+    var front = 0
+    for i in 0..<(args.count - 1) { front += args[i].isListOrNil ? args[i].listCount : 1 }
+    guard front > 0, front <= 64, args[args.count - 1].length > 4 * front else { return nil }
+    var elements: [Value] = []
+    for i in 0..<(args.count - 1) { if args[i].isListOrNil { elements += ListElements(args[i]) } else { elements.append(args[i]) } }
+    return elements.reversed().reduce(args[args.count - 1]) { heap.cons($1, $0) }
+  }
+
   /// The ascending order of values that are all numbers, or all strings.
   fileprivate func order(of values: [Value]) throws -> (Value, Value) -> Bool {
     if values.allSatisfy(\.isFix) { return Value.fixLess }
@@ -68,6 +79,7 @@ extension NativeTable {
     }
     add("concat", rest("lists", .list), doc: "The elements of all lists in one. Strings are joined by `str`.", example: "(concat (list 1) (list 2 3)) → (1 2 3)") { m, args in
       if args.count == 0 { return m.heap.emptyList() }
+      if let shared = m.inFrontOfLast(args) { return shared }
       let total = (0..<args.count).reduce(0) { $0 + args[$1].listCount }
       return m.heap.list(count: total) { out in
         var at = 0
@@ -80,6 +92,7 @@ extension NativeTable {
       }
     }
     add("append", rest("values"), doc: "The elements of all lists in one; an argument that is no list is added as an element.", example: "(append (list 1) 2 (list 3)) → (1 2 3)") { m, args in
+      if let shared = m.inFrontOfLast(args) { return shared }
       let total = (0..<args.count).reduce(0) { $0 + (args[$1].isListOrNil ? args[$1].listCount : 1) }
       return m.heap.list(count: total) { out in
         var at = 0
@@ -146,6 +159,7 @@ extension NativeTable {
       _ = cycles.enter(args[0])
       while case var (list, iterator)? = stack.popLast() {
         while let v = iterator.next() {
+          try m.charge(1, holding: out.count * 8)
           guard v.isListCell else {
             out.append(v)
             continue
