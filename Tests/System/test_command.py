@@ -746,6 +746,22 @@ def test_a_suite_that_exits_is_a_failure(sx):
     assert re.search(r"[1-9]\d* failed$", last_line(outcome.out))
 
 
+@pytest.mark.parametrize(
+    "leaving",
+    [
+        '(let/ec k (deftest "left" (k 1) (assert= 1 2)))',
+        '(reset (begin (deftest "left" (shift k 1) (assert= 1 2)) 2))',
+        '(coroutine-resume (make-coroutine (fn () (deftest "left" (coroutine-yield 1) (assert= 1 2)))))',
+    ],
+)
+def test_a_case_that_begins_and_does_not_end_has_failed(sx, leaving):
+    sx.write("left.sx", f'(defsuite "s" (deftest "good" (assert= 1 1)) {leaving})')
+    outcome = sx("test", "left.sx")
+    assert outcome.status == 1
+    assert last_line(outcome.out) == "1 passed, 1 failed"
+    assert "s > left" in outcome.out and "has not come to its end" in outcome.out
+
+
 def test_a_suite_that_nobody_knows_ends_with_1(sx):
     outcome = sx("test", "nowhere")
     assert outcome.status == 1

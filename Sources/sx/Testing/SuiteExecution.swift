@@ -13,6 +13,8 @@ final class SuiteExecution {
   private var done = 0
   /// The case that is running, as its start was told.
   private var current: Datum?
+  /// Cases that have begun and not ended.
+  private var begun: [Datum] = []
   /// Failures of fibers that nobody waits for, which no case is known to have started.
   private var strays: [Diagnostic] = []
   /// Cases end sooner than the text of their file is needed.
@@ -62,6 +64,7 @@ final class SuiteExecution {
     defer { deadline.stop() }
     met = 0
     current = nil
+    begun = []
     strays = []
     interpreter.onFiberFailure = { [unowned self] diagnostic in
       // One that was stopped together with everything else has not failed.
@@ -84,6 +87,7 @@ final class SuiteExecution {
       // Fibers that the last cases have left get their turn.
       _ = interpreter.runReady { exitStatus == nil && !deadline.hasPassed }
       if exitStatus == nil {
+        failUnended()
         finish(result)
         return .complete
       }
@@ -123,9 +127,11 @@ final class SuiteExecution {
       met += 1
       guard met > done, !run.isStopping, run.settings.selection.includes(name(of: event), line: line(of: event), of: suite) else { return false }
       current = event
+      begun.append(event)
       return true
     case "end":
       current = nil
+      if let at = begun.lastIndex(where: { name(of: $0) == name(of: event) }) { begun.remove(at: at) }
       var ended = CaseReport(event, of: suite)
       if ended.line == nil, let name = event["case"]?.string { ended.line = index?.line(of: name) }
       // Cases that were not asked for before they ran: those of counting suites, and of suites with forms of their own.
@@ -138,6 +144,17 @@ final class SuiteExecution {
     case "snapshot": return snapshots.answer(event)
     default: return false
     }
+  }
+
+  /// A case that a continuation has left, or that waits in a fiber or coroutine that nobody goes on with, has tested nothing.
+  private func failUnended() {
+    guard !run.isStopping else { return }
+    for started in begun {
+      var ended = CaseReport(started, of: suite)
+      ended.fail("the case began, and has not come to its end: a jump has left it, or it waits")
+      add(ended)
+    }
+    begun = []
   }
 
   private func add(_ ended: CaseReport) {
