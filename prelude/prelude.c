@@ -37,6 +37,9 @@ static const unsigned char html_sx[] = {
 static const unsigned char numbers_sx[] = {
 #embed "numbers.sx"
 };
+static const unsigned char otel_access_sx[] = {
+#embed "otel/access.sx"
+};
 static const unsigned char otel_baggage_sx[] = {
 #embed "otel/baggage.sx"
 };
@@ -180,6 +183,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("host.sx", host_sx),
   FILE_ENTRY("html.sx", html_sx),
   FILE_ENTRY("numbers.sx", numbers_sx),
+  FILE_ENTRY("otel/access.sx", otel_access_sx),
   FILE_ENTRY("otel/baggage.sx", otel_baggage_sx),
   FILE_ENTRY("otel/dashboard-parts.sx", otel_dashboard_parts_sx),
   FILE_ENTRY("otel/dashboard-script.sx", otel_dashboard_script_sx),

@@ -24,14 +24,25 @@ struct Serve: ParsableCommand {
   @Option(help: ArgumentHelp("Open a Unix socket for `sx eval --connect` here, for this user only.", valueName: "path"))
   var probe: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "What a request for /otel or /v1/traces must bring; the variable SX_TOKEN says the same unseen by `ps`. On an address that others can reach, there is always one.",
+      valueName: "text"))
+  var token: String?
+
   @OptionGroup var heapLimit: HeapLimit
 
   func validate() throws {
     guard (0...65535).contains(port) else { throw ValidationError("The port must be from 0 to 65535.") }
+    guard (token ?? AccessToken.fromEnvironment).map(AccessToken.isUsable) ?? true else {
+      throw ValidationError("The token must be 8 characters or more, of letters, digits and - . _ ~ alone.")
+    }
   }
 
   func run() {
-    Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true, heapLimit: heapLimit.bytes()) { [file, host, port, probe] interpreter, outside in
+    OpenFiles.raiseLimit()
+    let access = AccessToken(token, host: host)
+    Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true, heapLimit: heapLimit.bytes()) { [file, host, port, probe, access] interpreter, outside in
       if let file {
         try interpreter.evaluate(bytes: Files.contents(of: file), file: file)
         guard try interpreter.evaluate("(global-value \"app\")").isFunction else {
@@ -40,8 +51,11 @@ struct Serve: ParsableCommand {
       }
       let application = file == nil ? "shop/app" : "app"
       if let probe { try outside.openProbe(at: probe) }
+      let names = StringLiteral.of(host)
+      try interpreter.evaluate("(otel/set-access! \(access.text.map { StringLiteral.of($0) } ?? "nil") \(names))", file: Self.caller)
+      if let warning = access.warning { outside.write(warning, to: .standardError) }
       outside.onListening = { [unowned outside] address in
-        outside.write(greeting(address, probe: probe, isShop: file == nil), to: .standardOutput)
+        outside.write(greeting(address, probe: probe, isShop: file == nil, access: access), to: .standardOutput)
         outside.flush()
       }
       do {
@@ -58,8 +72,8 @@ struct Serve: ParsableCommand {
   private static let caller = "<serve>"
 }
 
-private func greeting(_ address: ListeningAddress, probe: String?, isShop: Bool) -> String {
-  var lines = ["\(isShop ? "The shop" : "The application") is open:  \(address.url)/", "Its traces, live:  \(address.url)/otel"]
+private func greeting(_ address: ListeningAddress, probe: String?, isShop: Bool, access: AccessToken) -> String {
+  var lines = ["\(isShop ? "The shop" : "The application") is open:  \(address.url)/", "Its traces, live:  \(address.url)/otel\(access.isMade ? "?token=\(access.text ?? "")" : "")"]
   if let probe { lines.append("Its probe:  \(probe)") }
   lines += ["", "Try:"]
   let suggestions =

@@ -332,7 +332,7 @@ def test_a_large_body_that_unpacks_to_less_than_the_limit_is_taken(serve):
 
 def test_a_body_that_is_too_large_as_it_comes_is_refused(serve):
     server = serve()
-    assert post(server, bytes(17 * MIB)).status == 413
+    assert post(server, bytes(65 * MIB)).status == 413
     assert goes_on(server)
 
 

@@ -23,18 +23,6 @@ public struct ListeningAddress: Sendable, Hashable {
   public var url: String { host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)" }
 }
 
-/// What `http-serve` was asked for.
-struct ListenerOptions: Sendable {
-  var host = "127.0.0.1"
-  var port = 8080
-  /// Bytes; a longer request body is answered with 413.
-  var bodyLimit = 16 << 20
-  /// How long requests in flight may go on after `stop`.
-  var grace: Duration = .seconds(10)
-  /// A connection without a request, or with a request that does not arrive, is closed after this.
-  var idleTimeout: TimeAmount = .seconds(60)
-}
-
 /// One HTTP server: Hummingbird in front, an interpreter's mailbox behind.
 ///
 /// Thread-safe. Each request is posted to the interpreter as an `Exchange`, and the connection's task waits for the answer.
@@ -70,12 +58,19 @@ final class HTTPListener: Sendable {
   ///   - ended: called once, when everything is over.
   func start(started: @escaping @Sendable (ListeningAddress) -> Void, ended: @escaping @Sendable (Ending) -> Void) {
     let options = options
+    let budget = RequestBodyBudget(options.bodyBudget)
     let application = Application(
       responder: Responder(listener: self),
       server: .http1(
         configuration: HTTP1Channel.Configuration(
-          additionalChannelHandlers: [ExpectContinue(bodyLimit: options.bodyLimit)], idleTimeout: options.idleTimeout)),
-      configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port), serverName: "sx"),
+          additionalChannelHandlers: [HTTPConnectionGuard(options, budget)], idleTimeout: options.idleTimeout,
+          httpDecoderConfiguration: .init(
+            maxHeaderFieldSize: options.headerLimit, maxHeaderListSize: options.headerLimit, maxHeaderFieldCount: options.headerCount))),
+      configuration: ApplicationConfiguration(
+        address: .hostname(options.host, port: options.port), serverName: "sx",
+        // Thousands may come at once; the system puts its own limit below this one.
+        backlog: 4096,
+        availableConnectionsDelegate: MaximumAvailableConnections(options.connectionLimit, logger: Self.quietLogger)),
       onServerRunning: { channel in
         let address = channel.localAddress
         started(ListeningAddress(host: address?.ipAddress ?? options.host, port: address?.port ?? options.port))
@@ -155,15 +150,17 @@ final class HTTPListener: Sendable {
       guard var datum = RequestDatum.make(request.head, local: context.local, remote: context.remote) else {
         return Self.refusal(.badRequest, "the request target is not valid percent-encoded UTF-8")
       }
-      let limit = listener.options.bodyLimit
-      let tooLong = Self.refusal(.contentTooLarge, "the request body is longer than \(limit) bytes")
-      if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { return tooLong }
+      let limit = listener.options.bodyLimit(target: request.head.path)
       var request = request
       do {
-        let body = try await request.collectBody(upTo: limit)
-        datum["body"] = Datum(body: body)
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw NIOTooManyBytesError(maxBytes: limit) }
+        datum["body"] = Datum(body: try await request.collectBody(upTo: limit))
       } catch is NIOTooManyBytesError {
-        return tooLong
+        guard listener.options.bodyLimits.values.contains(limit) else {
+          return Self.refusal(.contentTooLarge, "the request body is longer than \(limit) bytes")
+        }
+        // Whoever asked for a limit of its own says no in its own words.
+        datum["body-limit"] = .integer(limit)
       }
       let exchange = Exchange(label: "\(request.method) \(request.head.path ?? "/")", isHead: request.method == .head)
       return await listener.exchange(exchange, request, datum)

@@ -169,25 +169,6 @@ extension OperationCall {
   fileprivate func secondAnswer() -> OperationFailure { OperationFailure("\(name): the request has been answered") }
 }
 
-extension ListenerOptions {
-  fileprivate init(_ options: DatumDictionary) throws(OperationFailure) {
-    func integer(_ name: String, _ range: ClosedRange<Int>, _ fallback: Int) throws(OperationFailure) -> Int {
-      guard let value = options[name], !value.isNull else { return fallback }
-      guard let integer = value.integer, range.contains(integer) else {
-        throw OperationFailure("http-serve: \(name) must be an integer from \(range.lowerBound) to \(range.upperBound), got \(value)")
-      }
-      return integer
-    }
-    if let value = options["host"], !value.isNull {
-      guard let name = value.string, !name.isEmpty else { throw OperationFailure("http-serve: host must be a string, got \(value)") }
-      host = name
-    }
-    port = try integer("port", 0...65535, port)
-    bodyLimit = try integer("body-limit", 0...(1 << 30), bodyLimit)
-    grace = .milliseconds(try integer("grace-ms", 0...3_600_000, 10_000))
-  }
-}
-
 extension Exchange.Answer {
   fileprivate static var internalServerError: Exchange.Answer {
     .complete(.internalServerError, ByteBuffer(string: "Internal Server Error\n"))

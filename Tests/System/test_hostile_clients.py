@@ -1,0 +1,348 @@
+"""What clients that mean no good get from `sx serve`: the right refusal, in time, while others are served and memory stays bounded.
+
+The limits are the ones in README, "Limits of the server"; where waiting for one would take long, a server with a shorter one is asked.
+"""
+
+import gzip
+import threading
+import time
+
+import pytest
+from google.rpc import status_pb2
+
+from hostile import MIB, answer_to, descriptors, memory, post_head, send_as_far_as_it_goes
+from sx_process import PATIENCE, read_response, wait_until
+
+ROUTES = r"""
+(define handled 0)
+
+(define (size request)
+  (set! handled (+ handled 1))
+  (host/ok (bytevector-length (dream-body-bytes request))))
+
+(define (nap request)
+  (sleep 300)
+  (host/ok "awake"))
+
+(define (large request)
+  (host/ok (repeat "x" 50000000)))
+
+(define (endless request)
+  (dream-stream
+    (fn (write)
+      (let loop ()
+        (when (write (repeat "x" 65536)) (loop))))))
+
+(define app
+  (host/make-app (list (dream-post "/size" size) (dream-get "/nap" nap) (dream-get "/large" large) (dream-get "/endless" endless))))
+"""
+
+#: The same behind the server's operation, with limits that a test can wait for.
+IMPATIENT = ROUTES + r"""
+(define (host/serve app port &rest address)
+  (perform {:op "http-serve"
+            :args (list (fn (exchange request) (host/-exchange app exchange request))
+                        {:host "127.0.0.1" :port port :header-timeout-ms 500 :body-timeout-ms 500 :idle-timeout-ms 1500
+                         :write-timeout-ms 1500 :body-rate 1000 :body-budget 3000000 :connection-limit 20})}))
+"""
+
+
+def assert_serves(server):
+    started = time.monotonic()
+    assert server.get("/health").json() == {"ok": True, "data": {"status": "up"}}
+    assert time.monotonic() - started < 5
+
+
+def handled(server) -> int:
+    return server.value("handled")
+
+
+# ── Slow ones ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_head_that_trickles_in_is_408(serve):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        started = time.monotonic()
+        send_as_far_as_it_goes(connection, paced(b"GET /health HTTP/1.1\r\nhost: localhost\r\n" + b"x-a: b\r\n" * 100, 0.1))
+        assert answer_to(connection)[0] == 408
+        assert time.monotonic() - started < 3
+    assert_serves(server)
+
+
+def test_a_body_that_trickles_in_is_408_and_never_handled(serve):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        connection.sendall(post_head("/size", 1000))
+        started = time.monotonic()
+        send_as_far_as_it_goes(connection, paced(b"x" * 999, 0.1))
+        assert answer_to(connection)[0] == 408
+        assert 0.4 < time.monotonic() - started < 4
+    assert_serves(server)
+    assert handled(server) == 0
+
+
+def test_a_body_that_is_slow_but_not_too_slow_is_taken(serve):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        connection.sendall(post_head("/size", 5000))
+        # Twice the lowest rate, for longer than the timeout.
+        for _ in range(10):
+            connection.sendall(b"x" * 500)
+            time.sleep(0.2)
+        assert read_response(connection.makefile("rb")).json()["data"] == 5000
+
+
+def test_a_silent_connection_is_closed_without_a_word(serve):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        started = time.monotonic()
+        assert answer_to(connection) is None
+        assert 1 < time.monotonic() - started < 5
+
+
+def test_the_default_patience_for_heads_is_ten_seconds(serve):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        started = time.monotonic()
+        connection.sendall(b"GET /health HTTP/1.1\r\n")
+        assert answer_to(connection)[0] == 408
+        assert 9 < time.monotonic() - started < 15
+
+
+def paced(text: bytes, pause: float):
+    """The bytes of a text one by one, with pauses."""
+    for byte in text:
+        yield bytes([byte])
+        time.sleep(pause)
+
+
+# ── Large ones ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("length", [100 * MIB, "chunked"])
+def test_a_body_of_100_mb_is_413_and_costs_no_memory(serve, length):
+    server = serve(ROUTES)
+    before = memory(server, "VmHWM")
+    piece = bytes(MIB) if length != "chunked" else b"100000\r\n" + bytes(MIB) + b"\r\n"
+    with server.connect() as connection:
+        send_as_far_as_it_goes(connection, [post_head("/size", length)] + [piece] * 100)
+        status, headers, body = answer_to(connection)
+    assert status == 413
+    assert headers["connection"] == "close"
+    assert body == b"the request body is longer than 16777216 bytes\n"
+    assert memory(server, "VmHWM") - before < 64 * MIB
+    assert handled(server) == 0
+    assert_serves(server)
+
+
+def test_an_upload_reads_the_413_although_it_goes_on_sending(serve):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        # More than the sockets' buffers hold, sent before anything is read.
+        connection.sendall(post_head("/size", 30 * MIB))
+        send_as_far_as_it_goes(connection, [bytes(MIB)] * 30)
+        assert answer_to(connection)[0] == 413
+
+
+def test_all_bodies_together_have_a_limit(serve):
+    server = serve(IMPATIENT)
+    # Three million bytes: of four bodies of a million each, one finds no room.
+    connections = [server.connect() for _ in range(4)]
+    for connection in connections:
+        connection.sendall(post_head("/size", 1_000_000) + bytes(999_999))
+    refused = []
+    for connection in connections:
+        connection.settimeout(2)
+        try:
+            refused.append(answer_to(connection))
+        except TimeoutError:
+            pass
+    statuses = sorted(answer[0] for answer in refused if answer)
+    assert 503 in statuses
+    assert next(answer[1]["retry-after"] for answer in refused if answer and answer[0] == 503) == "1"
+    for connection in connections:
+        connection.close()
+    # The room is given back.
+    wait_until(lambda: server.post("/size", "x" * 900_000).status == 200, "room for a body", seconds=10)
+    assert [server.post("/size", "x" * 900_000).status for _ in range(8)] == [200] * 8
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"x" * (1 << 17) + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: y\r\n" % i for i in range(5000)) + b"\r\n",
+        b"GET /" + b"x" * (1 << 17) + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"x" * (20 << 20),
+    ],
+    ids=["one long field", "many fields", "a long target", "no end"],
+)
+def test_a_header_bomb_is_431(serve, head):
+    server = serve(ROUTES)
+    before = memory(server, "VmHWM")
+    with server.connect() as connection:
+        send_as_far_as_it_goes(connection, [head])
+        assert answer_to(connection)[0] == 431
+    assert memory(server, "VmHWM") - before < 16 * MIB
+    assert_serves(server)
+
+
+def test_spans_may_come_in_64_mib_and_what_is_longer_is_refused_in_kind(serve):
+    server = serve(ROUTES)
+    # One unknown field of 40 MiB, which protobuf skips: field 15, with its length.
+    message = b"\x7a" + varint(40 * MIB) + bytes(40 * MIB)
+    with server.connect() as connection:
+        connection.sendall(post_head("/v1/traces", len(message), "content-type: application/x-protobuf") + message)
+        assert read_response(connection.makefile("rb")).status == 200
+    for type, code in [("application/x-protobuf", lambda body: status_pb2.Status.FromString(body).code), ("application/json", json_code)]:
+        with server.connect() as connection:
+            send_as_far_as_it_goes(connection, [post_head("/v1/traces", 65 * MIB, f"content-type: {type}")] + [bytes(MIB)] * 65)
+            status, headers, body = answer_to(connection)
+        assert (status, headers["content-type"], code(body)) == (413, type, 8)
+    assert_serves(server)
+
+
+def json_code(body: bytes) -> int:
+    import json
+
+    return json.loads(body)["code"]
+
+
+def varint(number: int) -> bytes:
+    out = b""
+    while number > 127:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def test_a_compressed_bomb_for_another_route_stays_packed(serve):
+    server = serve(ROUTES)
+    bomb = gzip.compress(bytes(200 * MIB))
+    before = memory(server, "VmHWM")
+    with server.connect() as connection:
+        connection.sendall(post_head("/size", len(bomb), "content-encoding: gzip") + bomb)
+        assert read_response(connection.makefile("rb")).json()["data"] == len(bomb)
+    assert memory(server, "VmHWM") - before < 32 * MIB
+
+
+# ── Broken ones ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        post_head("/size", "chunked") + b"zz\r\nhello\r\n",
+        post_head("/size", "chunked") + b"ffffffffffffffffff\r\nhello\r\n",
+        post_head("/size", "chunked") + b"5\r\nhelloworld\r\n0\r\n\r\n",
+        post_head("/size", "-1"),
+        post_head("/size", "5", "content-length: 6") + b"hello",
+        post_head("/size", "5", "transfer-encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n",
+        b"POST /size HTTP/1.1\r\nhost: localhost\r\nx y: z\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n",
+    ],
+    ids=["no size", "a huge size", "a wrong size", "a negative length", "two lengths", "length and chunks", "a blank in a name", "TLS"],
+)
+def test_broken_framing_is_400_and_never_handled(serve, request_text):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        send_as_far_as_it_goes(connection, [request_text])
+        status, headers, _ = answer_to(connection)
+    assert (status, headers["connection"]) == (400, "close")
+    assert handled(server) == 0
+    assert_serves(server)
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_body_is_never_handled(serve):
+    server = serve(ROUTES)
+    for length in (1000, "chunked"):
+        for _ in range(20):
+            with server.connect() as connection:
+                connection.sendall(post_head("/size", length) + (b"x" * 500 if length == 1000 else b"1f4\r\n" + b"x" * 500 + b"\r\n"))
+    assert_serves(server)
+    time.sleep(0.3)
+    assert handled(server) == 0
+
+
+def test_a_refusal_in_a_pipeline_waits_for_its_turn(serve):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        connection.sendall(b"GET /nap HTTP/1.1\r\nhost: localhost\r\n\r\n" + b"this is not HTTP\r\n\r\n")
+        stream = connection.makefile("rb")
+        assert read_response(stream).json()["data"] == "awake"
+        assert stream.readline().split()[1] == b"400"
+
+
+def test_a_long_pipeline_is_answered_whole_and_in_order(serve):
+    server = serve(ROUTES)
+    count = 1000
+    requests = b"".join(post_head("/size", i % 10) + b"x" * (i % 10) for i in range(count))
+    with server.connect() as connection:
+        sender = threading.Thread(target=connection.sendall, args=(requests,))
+        sender.start()
+        stream = connection.makefile("rb")
+        assert [read_response(stream).json()["data"] for _ in range(count)] == [i % 10 for i in range(count)]
+        sender.join()
+
+
+# ── Many, and deaf ones ──────────────────────────────────────────────────────────────────────────
+
+
+def test_2000_idle_connections_leave_room_for_others(serve):
+    server = serve(ROUTES)
+    assert_serves(server)
+    before, open_before = memory(server), descriptors(server)
+    connections = [server.connect() for _ in range(2000)]
+    try:
+        wait_until(lambda: descriptors(server) >= 2000, "2000 connections")
+        assert_serves(server)
+        assert memory(server) - before < 100 * MIB
+    finally:
+        for connection in connections:
+            connection.close()
+    wait_until(lambda: descriptors(server) <= open_before + 5, "the end of the connections")
+    assert_serves(server)
+
+
+def test_connections_beyond_the_limit_wait_for_a_place(serve):
+    server = serve(IMPATIENT)
+    idle = [server.connect() for _ in range(20)]
+    time.sleep(0.2)
+    started = time.monotonic()
+    # Until the idle ones are closed.
+    assert server.get("/health").status == 200
+    assert 0.5 < time.monotonic() - started < 10
+    for connection in idle:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/large", "/endless"])
+def test_a_client_that_does_not_read_its_response_is_cut_off(serve, path):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+        time.sleep(5)
+        assert_serves(server)
+        # What the sockets held is all there is.
+        total = 0
+        try:
+            while piece := connection.recv(1 << 20):
+                total += len(piece)
+                assert total < 40_000_000
+        except ConnectionResetError:
+            pass
+
+
+def test_a_slow_but_steady_reader_gets_everything(serve):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        total = 0
+        started = time.monotonic()
+        while piece := connection.recv(1 << 20):
+            total += len(piece)
+            # Slower than the server's patience would be for the whole of it.
+            if time.monotonic() - started < 2:
+                time.sleep(0.1)
+    assert total > 50_000_000
