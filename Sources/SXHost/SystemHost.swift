@@ -165,14 +165,24 @@ public final class SystemHost: Host {
   /// Runs what has arrived: due timers, then posted jobs. Blocks until there is something.
   ///
   /// - Returns: false when no timer is set and nobody is left who could post.
-  public func waitForEvents(_ interpreter: Interpreter) -> Bool {
+  public func waitForEvents(_ interpreter: Interpreter) -> Bool { waitForEvents(interpreter, until: nil) }
+
+  public func waitForEvents(_ interpreter: Interpreter, until limit: ContinuousClock.Instant?) -> Bool {
     flush()
     while true {
       let (ran, mayReceive) = runArrived(interpreter)
       if ran { return true }
-      let deadline = timers.soonest()
-      if deadline == nil && !mayReceive { return false }
-      mailbox.wait(until: deadline)
+      let due = timers.soonest()
+      if due == nil && !mayReceive { return false }
+      guard let limit else {
+        mailbox.wait(until: due)
+        continue
+      }
+      let left = ContinuousClock.now.duration(to: limit)
+      if left <= .zero { return true }
+      let (seconds, attoseconds) = left.components
+      let end = TimerQueue.now + Nanoseconds(clamping: min(seconds, 1 << 30) * 1_000_000_000 + attoseconds / 1_000_000_000)
+      mailbox.wait(until: due.map { min($0, end) } ?? end)
     }
   }
 

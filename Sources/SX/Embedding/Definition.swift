@@ -22,11 +22,11 @@ extension Interpreter {
       do {
         let result = self.machine.value(try body(repeat try take((each P).self)).datum())
         // A function that has asked for the end of the script is the last thing that it calls.
-        if self.machine.cancellation.take() { throw LimitError.cancelled }
+        if let interruption = self.machine.cancellation.take() { throw interruption }
         return result
       } catch let raise as Raise {
         throw raise
-      } catch let limit as LimitError {
+      } catch let limit as Interruption {
         throw limit
       } catch {
         throw self.machine.error("\(error)")

@@ -31,6 +31,9 @@ public protocol Host: AnyObject {
   func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool
   /// Every fiber waits: block until something has happened and tell the interpreter. False when nothing ever can.
   func waitForEvents(_ interpreter: Interpreter) -> Bool
+  /// The same, but blocks no longer than until the deadline, for `Limits.time`: true when it has passed. By default the deadline is not
+  /// looked at, so that a limit of time takes effect only when something happens.
+  func waitForEvents(_ interpreter: Interpreter, until deadline: ContinuousClock.Instant?) -> Bool
   /// A fiber has used up a time slice: handle what has happened meanwhile, without blocking. Does nothing by default.
   func pollEvents(_ interpreter: Interpreter)
   func environment(_ name: String) -> String?
@@ -47,6 +50,7 @@ public protocol Host: AnyObject {
 
 extension Host {
   public func pollEvents(_ interpreter: Interpreter) {}
+  public func waitForEvents(_ interpreter: Interpreter, until deadline: ContinuousClock.Instant?) -> Bool { waitForEvents(interpreter) }
 }
 
 /// The default of the library: no output, no files, no operations, a clock that stands still. Random numbers come from the system,

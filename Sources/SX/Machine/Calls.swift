@@ -223,9 +223,9 @@ extension Machine {
     var runs = 0
     if cancellation.isRequested { stopParked(cancellation.takeFibers()) }
     while !isDone(), let fiber = ready.popFirst() {
-      if fiber.isCancelled {
+      if let interruption = fiber.interruption {
         limitTrace = captureTrace(of: fiber)
-        finish(fiber, .failure(asRaise(LimitError.cancelled)))
+        finish(fiber, .failure(asRaise(interruption)))
         continue
       }
       runs += 1

@@ -76,6 +76,7 @@ final class Machine {
   /// Safepoints per time slice.
   static let slice = 50_000
   let cancellation = Cancellation()
+  var budget = Budget()
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
   var random = RandomPool()

@@ -84,6 +84,7 @@ extension Machine {
 
   func emit(_ bytes: UnsafeBufferPointer<UInt8>, to port: OutputPort, _ name: StaticString) throws {
     guard let last = bytes.last else { return }
+    if port.stream != nil { try spendOutput(bytes.count) }
     port.isAtLineStart = last == 10
     if let sink = port.sink, sink(bytes) { return }
     if let stream = port.stream { return host.write(UnsafeRawBufferPointer(bytes), to: stream) }

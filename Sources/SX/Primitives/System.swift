@@ -79,7 +79,7 @@ extension NativeTable {
       }
       m.host.exit(Int32(status))
       // A host that cannot end the process stops the script.
-      if m.cancellation.take() { throw LimitError.cancelled }
+      if let interruption = m.cancellation.take() { throw interruption }
       slot[0] = .nil
     }
     add("collect-garbage", doc: "Collects at the next safepoint.") { m, _ in
