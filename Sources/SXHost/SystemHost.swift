@@ -32,8 +32,11 @@ public final class SystemHost: Host {
     /// While a server runs, SIGINT and SIGTERM stop it gracefully, and a second one ends the process at once. A command wants
     /// this; a library inside another program does not.
     public var stopsServersOnSignals: Bool
+    /// What scripts on an `InterpreterThread` may use; nothing by default.
+    public var capabilities: Capabilities
 
-    public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false) {
+    public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false, capabilities: Capabilities = .none) {
+      self.capabilities = capabilities
       self.arguments = arguments
       self.output = output
       self.stopsServersOnSignals = stopsServersOnSignals
@@ -151,6 +154,12 @@ public final class SystemHost: Host {
   }
 
   // MARK: Events
+
+  /// The operations that reach beyond this process; the others let fibers wait, or compute.
+  public func capability(of operation: String) -> Capability? {
+    if Self.httpClientOperations[operation] != nil { return .networkClient }
+    return Self.httpServerOperations[operation] != nil ? .networkServer : nil
+  }
 
   public func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool {
     guard let handler = Self.operations[operation.name] else { return false }

@@ -29,6 +29,8 @@ public protocol Host: AnyObject {
   func readFile(_ path: String) throws -> [UInt8]
   /// Starts an operation; false when the host does not know it. A known one must lead to exactly one `resume` of its fiber, now or later.
   func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool
+  /// What a script needs for an operation; nil for one that anybody may ask for, which is the default. It is asked before `perform`.
+  func capability(of operation: String) -> Capability?
   /// Every fiber waits: block until something has happened and tell the interpreter. False when nothing ever can.
   func waitForEvents(_ interpreter: Interpreter) -> Bool
   /// The same, but blocks no longer than until the deadline, for `Limits.time`: true when it has passed. By default the deadline is not
@@ -50,6 +52,7 @@ public protocol Host: AnyObject {
 
 extension Host {
   public func pollEvents(_ interpreter: Interpreter) {}
+  public func capability(of operation: String) -> Capability? { nil }
   public func waitForEvents(_ interpreter: Interpreter, until deadline: ContinuousClock.Instant?) -> Bool { waitForEvents(interpreter) }
 }
 

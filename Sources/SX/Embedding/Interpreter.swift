@@ -7,9 +7,12 @@ public final class Interpreter {
   private let host: any Host
 
   /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.
-  public init(host: any Host = SilentHost()) {
+  ///
+  /// - Parameter capabilities: what scripts may use of what the host offers; nothing by default.
+  public init(host: any Host = SilentHost(), capabilities: Capabilities = .none) {
     self.host = host
     machine = Machine(host: host)
+    machine.capabilities = capabilities
     machine.interpreter = self
   }
 
@@ -156,6 +159,12 @@ public final class Interpreter {
       machine.budget.limits = newValue
       machine.heap.byteLimit = newValue.heapBytes ?? .max
     }
+  }
+
+  /// What scripts may use of what the host offers. What has been begun with a capability, as a server, goes on without it.
+  public var capabilities: Capabilities {
+    get { machine.capabilities }
+    set { machine.capabilities = newValue }
   }
 
   /// `limits.heapBytes`.

@@ -194,6 +194,7 @@ extension Machine {
   /// Parks the running fiber until the host answers.
   func perform(_ name: String, _ arguments: [Value], slot: Registers) throws {
     guard suspendedRuns.isEmpty else { throw error("cannot wait here: `\(name)` inside a primitive or a macro") }
+    if let capability = host.capability(of: name) { try demand(capability, name) }
     let fiber = current
     save(slot: slot)
     fiber.status = .waiting

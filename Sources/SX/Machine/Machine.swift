@@ -77,6 +77,7 @@ final class Machine {
   static let slice = 50_000
   let cancellation = Cancellation()
   var budget = Budget()
+  var capabilities = Capabilities.none
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
   var random = RandomPool()
