@@ -29,7 +29,9 @@ extension Interpreter {
       } catch let limit as Interruption {
         throw limit
       } catch {
-        throw self.machine.error("\(error)")
+        let object = ErrorObject(message: "\(error)")
+        object.underlyingError = error
+        throw Raise(condition: self.machine.heap.allocate(object: object))
       }
     }
     let function = machine.heap.allocate(object: HostFunction(name: name, doc: doc, parameters: names, call))

@@ -236,6 +236,8 @@ final class ErrorObject: HeapObject {
   var span = SourceSpan.none
   /// The macros in whose expansions it happened, innermost first.
   var expansions: [(macro: String, span: SourceSpan)] = []
+  /// The Swift error that it stands for.
+  var underlyingError: (any Error)?
   /// What ended a fiber, when that was no mistake.
   var interruption: Interruption?
   /// What sort of mistake it is, for hints.
