@@ -32,7 +32,7 @@ public final class InterpreterThread: Sendable {
     let started = Handover<Mailbox>()
     let thread = try Self.start {
       let host = SystemHost(configuration)
-      let interpreter = Interpreter(host: host)
+      let interpreter = Interpreter(host: host, capabilities: configuration.capabilities)
       host.mailbox.expect()
       setUp(interpreter, host)
       started.give(host.mailbox)
@@ -77,7 +77,7 @@ public final class InterpreterThread: Sendable {
     try run {
       let host = SystemHost(configuration)
       defer { host.close() }
-      let interpreter = Interpreter(host: host)
+      let interpreter = Interpreter(host: host, capabilities: configuration.capabilities)
       // Giving back cell by cell what the end of the process gives back at once costs a sixth of the start of a small program.
       _ = Unmanaged.passRetained(interpreter)
       return body(interpreter, host)

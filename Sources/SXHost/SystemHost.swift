@@ -32,8 +32,11 @@ public final class SystemHost: Host {
     /// While a server runs, SIGINT and SIGTERM stop it gracefully, and a second one ends the process at once. A command wants
     /// this; a library inside another program does not.
     public var stopsServersOnSignals: Bool
+    /// What scripts on an `InterpreterThread` may use; nothing by default.
+    public var capabilities: Capabilities
 
-    public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false) {
+    public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false, capabilities: Capabilities = .none) {
+      self.capabilities = capabilities
       self.arguments = arguments
       self.output = output
       self.stopsServersOnSignals = stopsServersOnSignals
@@ -152,6 +155,12 @@ public final class SystemHost: Host {
 
   // MARK: Events
 
+  /// The operations that reach beyond this process; the others let fibers wait, or compute.
+  public func capability(of operation: String) -> Capability? {
+    if Self.httpClientOperations[operation] != nil { return .networkClient }
+    return Self.httpServerOperations[operation] != nil ? .networkServer : nil
+  }
+
   public func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool {
     guard let handler = Self.operations[operation.name] else { return false }
     do {
@@ -165,14 +174,24 @@ public final class SystemHost: Host {
   /// Runs what has arrived: due timers, then posted jobs. Blocks until there is something.
   ///
   /// - Returns: false when no timer is set and nobody is left who could post.
-  public func waitForEvents(_ interpreter: Interpreter) -> Bool {
+  public func waitForEvents(_ interpreter: Interpreter) -> Bool { waitForEvents(interpreter, until: nil) }
+
+  public func waitForEvents(_ interpreter: Interpreter, until limit: ContinuousClock.Instant?) -> Bool {
     flush()
     while true {
       let (ran, mayReceive) = runArrived(interpreter)
       if ran { return true }
-      let deadline = timers.soonest()
-      if deadline == nil && !mayReceive { return false }
-      mailbox.wait(until: deadline)
+      let due = timers.soonest()
+      if due == nil && !mayReceive { return false }
+      guard let limit else {
+        mailbox.wait(until: due)
+        continue
+      }
+      let left = ContinuousClock.now.duration(to: limit)
+      if left <= .zero { return true }
+      let (seconds, attoseconds) = left.components
+      let end = TimerQueue.now + Nanoseconds(clamping: min(seconds, 1 << 30) * 1_000_000_000 + attoseconds / 1_000_000_000)
+      mailbox.wait(until: due.map { min($0, end) } ?? end)
     }
   }
 

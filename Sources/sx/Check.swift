@@ -18,7 +18,7 @@ struct Check: ParsableCommand {
       for file in files {
         do {
           // One interpreter per file: what one file defines is not there in another.
-          for diagnostic in Interpreter(host: host).check(try Files.contents(of: file), file: file) {
+          for diagnostic in Interpreter(host: host, capabilities: .all).check(try Files.contents(of: file), file: file) {
             Program.show(diagnostic, on: host)
             found += 1
           }

@@ -20,11 +20,13 @@ struct Eval: ParsableCommand {
 
   @OptionGroup var heapLimit: HeapLimit
   @OptionGroup var timeLimit: TimeLimit
+  @OptionGroup var sandbox: Sandbox
 
   func validate() throws {
     if connect != nil && (heapLimit.size != nil || timeLimit.timeout != nil) {
       throw ValidationError("--connect does not go together with --max-heap and --timeout: the other process has its own limits.")
     }
+    if connect != nil && sandbox.isOn { throw ValidationError("--connect does not go together with --sandbox: the other process has its own capabilities.") }
     if connect != nil && !files.isEmpty {
       throw ValidationError("--load and --connect do not go together; use (load \"file\") in the expression.")
     }
@@ -32,7 +34,7 @@ struct Eval: ParsableCommand {
 
   func run() {
     if let connect { ask(connect) }
-    Program.run(heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout) { [source, files] interpreter, host in
+    Program.run(heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout, capabilities: sandbox.capabilities) { [source, files] interpreter, host in
       for file in files { try interpreter.evaluate(bytes: Files.contents(of: file), file: file) }
       let bytes = source == "-" ? try Files.standardInput() : Array(source.utf8)
       let value = try interpreter.evaluate(bytes: bytes, file: source == "-" ? "<stdin>" : "<eval>")
@@ -44,7 +46,7 @@ struct Eval: ParsableCommand {
   /// begins with a digit.
   static func withExpressionLast(_ arguments: [String]) -> [String] {
     guard arguments.first == configuration.commandName, !arguments.contains("--"),
-      let place = arguments.firstIndex(where: { isNegativeNumber($0) }), !["--load", "--connect", "--timeout", "--max-heap"].contains(arguments[place - 1])
+      let place = arguments.firstIndex(where: { isNegativeNumber($0) }), !["--load", "--connect", "--timeout", "--max-heap", "--allow-read", "--allow-load"].contains(arguments[place - 1])
     else { return arguments }
     var others = arguments
     let expression = others.remove(at: place)

@@ -17,13 +17,20 @@ struct Run: ParsableCommand {
 
   @OptionGroup var heapLimit: HeapLimit
   @OptionGroup var timeLimit: TimeLimit
+  @OptionGroup var sandbox: Sandbox
 
   func run() {
-    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true, heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout) { [file] interpreter, host in
+    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true, heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout, capabilities: sandbox.capabilities) { [file, sandbox] interpreter, host in
       let isStandardInput = file == "-"
       let bytes = isStandardInput ? try Files.standardInput() : try Files.contents(of: file)
+      let name = isStandardInput ? "<stdin>" : file
+      // The exporter uses what the script may not.
+      if sandbox.isOn {
+        try interpreter.evaluate(bytes: bytes, file: name)
+        return
+      }
       try Telemetry.exporting(interpreter, host) {
-        try interpreter.evaluate(bytes: bytes, file: isStandardInput ? "<stdin>" : file)
+        try interpreter.evaluate(bytes: bytes, file: name)
       }
     }
   }

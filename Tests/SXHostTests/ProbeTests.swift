@@ -20,7 +20,7 @@ import Testing
     init(path: String = "/tmp/sx-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).probe") async throws {
       self.path = path
       let opened = OneShot<String?>()
-      thread = try InterpreterThread(SystemHost.Configuration(output: .captured)) { _, host in
+      thread = try InterpreterThread(SystemHost.Configuration(output: .captured, capabilities: .all)) { _, host in
         do {
           try host.openProbe(at: path)
           opened.give(nil)

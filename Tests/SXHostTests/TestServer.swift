@@ -18,7 +18,7 @@ final class TestServer: Sendable {
   init(_ source: String) async throws {
     let listening = OneShot<Result<ListeningAddress, Diagnostic>>()
     let outcome = OneShot<Result<String, Diagnostic>>()
-    thread = try InterpreterThread(SystemHost.Configuration(output: .captured)) { interpreter, host in
+    thread = try InterpreterThread(SystemHost.Configuration(output: .captured, capabilities: .all)) { interpreter, host in
       host.onListening = { listening.give(.success($0)) }
       interpreter.spawn(source: source, file: "server.sx") { result in
         if case .failure(let diagnostic) = result { listening.give(.failure(diagnostic)) }

@@ -63,6 +63,24 @@ import Testing
     #expect(error?.location?.line == 2)
   }
 
+  /// What the script raises again, passes through `dynamic-wind` or wraps is still the Swift value that was thrown.
+  @Test(arguments: [
+    "(refuse)", "(guard (e ((= 1 2) 5)) (refuse))", "(guard (e (true (raise e))) (refuse))", "(dynamic-wind (fn () 1) refuse (fn () 2))",
+    "(coroutine-resume (make-coroutine refuse))", "(map (fn (x) (refuse)) (list 1))",
+  ])
+  func anErrorThrownInSwiftComesOutAsItself(source: String) throws {
+    let sx = Interpreter()
+    sx.define("refuse") { () throws -> Int in throw Refusal() }
+    let error = #expect(throws: Diagnostic.self) { try sx.evaluate(source) }
+    #expect(error?.underlyingError is Refusal)
+    #expect(error?.location?.line == 1)
+    let wrapped = #expect(throws: Diagnostic.self) { try sx.evaluate("(guard (e (true (error \"it failed:\" e))) \(source))") }
+    #expect(wrapped?.message == "it failed:")
+    #expect(wrapped?.underlyingError == nil)
+    #expect(wrapped?.causes.first?.underlyingError is Refusal)
+    #expect(#expect(throws: Diagnostic.self) { try sx.evaluate("(car 5)") }?.underlyingError == nil)
+  }
+
   @Test func aFunctionKeptBySwiftCanBeCalledLater() throws {
     let sx = Interpreter()
     let add = try sx.evaluate("(let ((n 0)) (fn (k) (set! n (+ n k)) n))")

@@ -845,3 +845,47 @@ def test_a_folder_means_the_suites_in_it(sx):
     sx.write("suites/deep/b.sx", '(defsuite "b" (deftest "two" (assert true)))')
     outcome = sx("test", "suites")
     assert (outcome.status, last_line(outcome.out)) == (0, "2 passed, 0 failed")
+
+
+# ── sandbox ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "source, flags",
+    [
+        ("(now-ns)", ["--allow-clock"]),
+        ("(random-int 5)", ["--allow-random"]),
+        ("(exit 0)", ["--allow-exit"]),
+        ('(open-input-file "inside/data.txt")', ["--allow-read", "inside"]),
+        ('(load "inside/code.sx")', ["--allow-load", "inside"]),
+    ],
+)
+def test_a_sandbox_allows_what_is_named(sx, tmp_path, source, flags):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "data.txt").write_text("x")
+    (tmp_path / "inside" / "code.sx").write_text("(+ 1 2)")
+    (tmp_path / "main.sx").write_text(source)
+    for command in (["eval"], ["run"]):
+        what = [source] if command == ["eval"] else ["main.sx"]
+        assert sx(*command, *what).status == 0
+        assert sx(*command, "--sandbox", *flags, *what).status == 0
+        denied = sx(*command, "--sandbox", *what)
+        assert denied.status == 1
+        assert "not allowed: it needs the capability" in denied.err
+
+
+def test_a_link_does_not_lead_out_of_a_sandbox(sx, tmp_path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "secret.txt").write_text("x")
+    (tmp_path / "inside" / "link.txt").symlink_to(tmp_path / "secret.txt")
+    outcome = sx("eval", "--sandbox", "--allow-read", "inside", '(open-input-file "inside/link.txt")')
+    assert outcome.status == 1
+    assert "not allowed" in outcome.err
+
+
+def test_a_sandbox_has_an_empty_environment(sx):
+    assert sx("eval", "--sandbox", '(env "PATH")').out == "nil\n"
+
+
+def test_allowing_makes_sense_in_a_sandbox_only(sx):
+    assert sx("eval", "--allow-clock", "1").status == 64

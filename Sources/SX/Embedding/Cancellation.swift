@@ -6,8 +6,8 @@ internal import Synchronization
 /// host ends when its interpreter next runs fibers: whoever cancels a fiber of an idle interpreter has to wake its host.
 public final class Cancellation: Sendable {
   private struct Requests {
-    var everything = false
-    var fibers: Set<UInt64> = []
+    var everything: Interruption?
+    var fibers: [UInt64: Interruption] = [:]
   }
 
   /// Lets the machine ask at every slice without a lock.
@@ -17,11 +17,13 @@ public final class Cancellation: Sendable {
   public init() {}
 
   /// The evaluation that runs now, or the next one, ends at its next time slice with an error that no script can catch.
-  public func cancel() { note { $0.everything = true } }
+  ///
+  /// - Parameter reason: is told in the message of the `Diagnostic`, and in its `interruption`.
+  public func cancel(reason: String? = nil) { note { $0.everything = .cancelled(reason: reason) } }
 
   /// Ends one fiber, and the coroutines that it waits for, with an error that no script can catch. Other fibers go on. Does nothing
   /// when the fiber has ended.
-  public func cancel(_ fiber: FiberID) { note { $0.fibers.insert(fiber.number) } }
+  public func cancel(_ fiber: FiberID, reason: String? = nil) { note { $0.fibers[fiber.number] = .cancelled(reason: reason) } }
 
   /// Forgets requests that nobody has obeyed yet.
   public func withdraw() {
@@ -41,25 +43,25 @@ public final class Cancellation: Sendable {
   /// Whether anybody has asked for anything.
   var isRequested: Bool { isPending.load(ordering: .relaxed) }
 
-  /// Whether cancellation of whatever runs was asked for since the last time.
-  func take() -> Bool {
-    guard isRequested else { return false }
+  /// The cancellation of whatever runs, when it was asked for since the last time.
+  func take() -> Interruption? {
+    guard isRequested else { return nil }
     return requests.withLock { requests in
       defer {
-        requests.everything = false
+        requests.everything = nil
         isPending.store(!requests.fibers.isEmpty, ordering: .relaxed)
       }
       return requests.everything
     }
   }
 
-  /// The numbers of the fibers that are to end.
-  func takeFibers() -> Set<UInt64> {
-    guard isRequested else { return [] }
+  /// The numbers of the fibers that are to end, and why.
+  func takeFibers() -> [UInt64: Interruption] {
+    guard isRequested else { return [:] }
     return requests.withLock { requests in
       defer {
-        requests.fibers = []
-        isPending.store(requests.everything, ordering: .relaxed)
+        requests.fibers = [:]
+        isPending.store(requests.everything != nil, ordering: .relaxed)
       }
       return requests.fibers
     }
@@ -72,15 +74,18 @@ extension Machine {
     let running = (suspendedRuns.first?.fiber ?? current).outermost.number
     let fibers = cancellation.takeFibers()
     stopParked(fibers)
-    if cancellation.take() || fibers.contains(running) { throw LimitError.cancelled }
+    if let interruption = cancellation.take() ?? fibers[running] { throw interruption }
   }
 
   /// Between two fibers: the ones that are to end and wait, for the host or for their turn, will end when their turn comes.
-  func stopParked(_ numbers: Set<UInt64>) {
+  func stopParked(_ numbers: [UInt64: Interruption]) {
     guard !numbers.isEmpty else { return }
-    for fiber in ready.all where numbers.contains(fiber.outermost.number) { fiber.isCancelled = true }
-    for fiber in waiting.values where numbers.contains(fiber.outermost.number) {
-      fiber.isCancelled = true
+    for fiber in ready.all {
+      if let interruption = numbers[fiber.outermost.number] { fiber.interruption = interruption }
+    }
+    for fiber in waiting.values {
+      guard let interruption = numbers[fiber.outermost.number] else { continue }
+      fiber.interruption = interruption
       wake(fiber.number, .success(.nil))
     }
   }

@@ -22,14 +22,16 @@ extension Interpreter {
       do {
         let result = self.machine.value(try body(repeat try take((each P).self)).datum())
         // A function that has asked for the end of the script is the last thing that it calls.
-        if self.machine.cancellation.take() { throw LimitError.cancelled }
+        if let interruption = self.machine.cancellation.take() { throw interruption }
         return result
       } catch let raise as Raise {
         throw raise
-      } catch let limit as LimitError {
+      } catch let limit as Interruption {
         throw limit
       } catch {
-        throw self.machine.error("\(error)")
+        let object = ErrorObject(message: "\(error)")
+        object.underlyingError = error
+        throw Raise(condition: self.machine.heap.allocate(object: object))
       }
     }
     let function = machine.heap.allocate(object: HostFunction(name: name, doc: doc, parameters: names, call))

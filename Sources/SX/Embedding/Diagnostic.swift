@@ -42,6 +42,11 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
   public var expansions: [Expansion] = []
   /// The errors that this one was given as irritants: what it was raised because of.
   public var causes: [Diagnostic] = []
+  /// What ended the script, when it was a limit or a cancellation and no mistake; nil for everything that a script can catch.
+  public var interruption: Interruption?
+  /// The error that a function of the host threw, whatever handlers of the script it has passed through; nil for errors of SX. One that the script
+  /// raised because of it has it among its `causes`.
+  public var underlyingError: (any Error)?
   /// More source could make it right: the text ended inside a form.
   public var isIncomplete = false
 
@@ -54,18 +59,6 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
     // What was left out in the middle may be what lies behind it.
     if omittedAfter >= first { omitted = 0 }
     trace.removeSubrange(first...)
-  }
-}
-
-/// What a script cannot catch.
-enum LimitError: Error, CustomStringConvertible {
-  case heap, memory, cancelled
-  var description: String {
-    switch self {
-    case .heap: "out of memory: the heap limit is reached"
-    case .memory: "out of memory: the system has none left"
-    case .cancelled: "cancelled"
-    }
   }
 }
 
@@ -86,6 +79,8 @@ extension Machine {
     }
     let causes = error.irritants.filter { $0.object(as: ErrorObject.self) != nil }
     var result = Diagnostic(message: shortened(([error.message] + error.irritants.filter { $0.object(as: ErrorObject.self) == nil }.map { Printer.text($0, self) }).joined(separator: " ")))
+    result.interruption = error.interruption
+    result.underlyingError = error.underlyingError
     result.hint = error.hint ?? Hint.text(for: result.message, error.kind)
     fill(&result, error.stackTrace ?? StackTrace(), error.span)
     if let name = error.undefinedName {

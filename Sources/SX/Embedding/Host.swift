@@ -29,8 +29,13 @@ public protocol Host: AnyObject {
   func readFile(_ path: String) throws -> [UInt8]
   /// Starts an operation; false when the host does not know it. A known one must lead to exactly one `resume` of its fiber, now or later.
   func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool
+  /// What a script needs for an operation; nil for one that anybody may ask for, which is the default. It is asked before `perform`.
+  func capability(of operation: String) -> Capability?
   /// Every fiber waits: block until something has happened and tell the interpreter. False when nothing ever can.
   func waitForEvents(_ interpreter: Interpreter) -> Bool
+  /// The same, but blocks no longer than until the deadline, for `Limits.time`: true when it has passed. By default the deadline is not
+  /// looked at, so that a limit of time takes effect only when something happens.
+  func waitForEvents(_ interpreter: Interpreter, until deadline: ContinuousClock.Instant?) -> Bool
   /// A fiber has used up a time slice: handle what has happened meanwhile, without blocking. Does nothing by default.
   func pollEvents(_ interpreter: Interpreter)
   func environment(_ name: String) -> String?
@@ -47,6 +52,8 @@ public protocol Host: AnyObject {
 
 extension Host {
   public func pollEvents(_ interpreter: Interpreter) {}
+  public func capability(of operation: String) -> Capability? { nil }
+  public func waitForEvents(_ interpreter: Interpreter, until deadline: ContinuousClock.Instant?) -> Bool { waitForEvents(interpreter) }
 }
 
 /// The default of the library: no output, no files, no operations, a clock that stands still. Random numbers come from the system,

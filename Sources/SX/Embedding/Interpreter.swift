@@ -1,15 +1,18 @@
 /// An SX interpreter: the language with its prelude, and nothing of the world but what its host offers.
 ///
 /// Not `Sendable`: an interpreter, its handles and its callbacks belong to one thread at a time. Many interpreters may run in parallel;
-/// they share nothing. `Datum`, `Diagnostic` and `cancellation` may cross threads.
+/// they share nothing. `Datum`, `Diagnostic`, `Limits` and `cancellation` may cross threads.
 public final class Interpreter {
   let machine: Machine
   private let host: any Host
 
   /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.
-  public init(host: any Host = SilentHost()) {
+  ///
+  /// - Parameter capabilities: what scripts may use of what the host offers; nothing by default.
+  public init(host: any Host = SilentHost(), capabilities: Capabilities = .none) {
     self.host = host
     machine = Machine(host: host)
+    machine.capabilities = capabilities
     machine.interpreter = self
   }
 
@@ -45,13 +48,20 @@ public final class Interpreter {
   /// Runs fibers until the one that `start` makes has ended.
   func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) throws -> Handle {
     var outcome: Result<Handle, Diagnostic>?
+    machine.beginRun()
+    defer { machine.endRun() }
     let fiber = start { outcome = $0 }
     while true {
       machine.runReady { outcome != nil }
       if let outcome { return try outcome.get() }
-      guard host.waitForEvents(self) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
+      if let deadline = machine.budget.deadline, ContinuousClock.now >= deadline {
+        machine.stopParked([fiber.number: .time])
+        guard machine.ready.isEmpty else { continue }
+        throw diagnostic(Interruption.time)
+      }
+      guard host.waitForEvents(self, until: machine.budget.deadline) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
       // It may wait when it is told to stop; then nobody else can be meant.
-      if machine.cancellation.take() { machine.cancellation.cancel(fiber) }
+      if let interruption = machine.cancellation.take() { machine.stopParked([fiber.number: interruption]) }
     }
   }
 
@@ -109,12 +119,18 @@ public final class Interpreter {
   }
 
   /// Runs fibers until none is ready. Answers at once when all of them wait.
-  public func runReady() { machine.runReady() }
+  public func runReady() {
+    machine.beginRun()
+    defer { machine.endRun() }
+    machine.runReady()
+  }
 
   /// Runs fibers until none is ready or the condition, which is asked between their time slices, no longer holds.
   ///
   /// - Returns: whether fibers are still ready.
   public func runReady(while condition: () -> Bool) -> Bool {
+    machine.beginRun()
+    defer { machine.endRun() }
     machine.runReady { !condition() }
     return !machine.ready.isEmpty
   }
@@ -136,12 +152,25 @@ public final class Interpreter {
   /// Copies data into the interpreter.
   public func makeHandle(_ datum: Datum) -> Handle { Handle(self, machine.value(datum)) }
 
-  /// Bytes that the heap may hold; nil for no limit. Beyond it the running evaluation ends with an error that no script can catch: it reaches the
-  /// caller as a `Diagnostic`. The interpreter remains usable, and what the evaluation held is garbage. The limit is looked at where the collector runs,
-  /// so an evaluation may exceed it for a moment, at most by the size of one value.
+  /// What a run may use. No limit by default. Steps, time and output that are set while something runs hold from the next run on.
+  public var limits: Limits {
+    get { machine.budget.limits }
+    set {
+      machine.budget.limits = newValue
+      machine.heap.byteLimit = newValue.heapBytes ?? .max
+    }
+  }
+
+  /// What scripts may use of what the host offers. What has been begun with a capability, as a server, goes on without it.
+  public var capabilities: Capabilities {
+    get { machine.capabilities }
+    set { machine.capabilities = newValue }
+  }
+
+  /// `limits.heapBytes`.
   public var heapLimit: Int? {
-    get { machine.heap.byteLimit == .max ? nil : machine.heap.byteLimit }
-    set { machine.heap.byteLimit = newValue ?? .max }
+    get { limits.heapBytes }
+    set { limits.heapBytes = newValue }
   }
 
   /// Bytes that the heap holds now, garbage included.

@@ -223,6 +223,7 @@ extension Machine {
   /// Parks the running fiber until the host answers.
   func perform(_ name: String, _ arguments: [Value], slot: Registers) throws {
     guard suspendedRuns.isEmpty else { throw error("cannot wait here: `\(name)` inside a primitive or a macro") }
+    if let capability = host.capability(of: name) { try demand(capability, name) }
     let fiber = current
     save(slot: slot)
     fiber.status = .waiting
@@ -252,9 +253,9 @@ extension Machine {
     var runs = 0
     if cancellation.isRequested { stopParked(cancellation.takeFibers()) }
     while !isDone(), let fiber = ready.popFirst() {
-      if fiber.isCancelled {
+      if let interruption = fiber.interruption {
         limitTrace = captureTrace(of: fiber)
-        finish(fiber, .failure(asRaise(LimitError.cancelled)))
+        finish(fiber, .failure(asRaise(interruption)))
         continue
       }
       runs += 1

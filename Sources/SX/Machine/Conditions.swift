@@ -100,7 +100,7 @@ extension Machine {
 
   /// An error left the loop: hand it to a handler of the running fiber. Throws what no script may catch.
   func recover(_ cause: any Error) throws {
-    if let limit = cause as? LimitError {
+    if let limit = cause as? Interruption {
       // On its way out it may pass several runs of the loop; the innermost tells where it was.
       limitTrace = limitTrace ?? captureTrace()
       throw limit
@@ -119,9 +119,10 @@ extension Machine {
       object.kind = "syntax"
       return Raise(condition: heap.allocate(object: object))
     case let host as HostError: return self.error(host.message)
-    case let limit as LimitError:
+    case let limit as Interruption:
       defer { limitTrace = nil }
       let object = ErrorObject(message: limit.description)
+      object.interruption = limit
       object.stackTrace = limitTrace
       return Raise(condition: heap.allocate(object: object))
     default: return self.error("\(error)")
@@ -235,6 +236,10 @@ final class ErrorObject: HeapObject {
   var span = SourceSpan.none
   /// The macros in whose expansions it happened, innermost first.
   var expansions: [(macro: String, span: SourceSpan)] = []
+  /// The Swift error that it stands for.
+  var underlyingError: (any Error)?
+  /// What ended a fiber, when that was no mistake.
+  var interruption: Interruption?
   /// What sort of mistake it is, for hints.
   var kind = "error"
 

@@ -63,8 +63,8 @@ final class Fiber: HeapObject {
     }
   }
   var isCoroutine = false
-  /// It ends instead of running on.
-  var isCancelled = false
+  /// Why it ends instead of running on.
+  var interruption: Interruption?
   /// Number of arguments of the function in the bottom slot, until it is called.
   var startArguments: Int? {
     get { record.pointee.startArguments < 0 ? nil : record.pointee.startArguments }
@@ -150,10 +150,10 @@ final class Fiber: HeapObject {
   }
 
   private func relocate(to newCapacity: Int, used: Int, frameCount: Int) throws -> (values: Int, frames: Int) {
-    guard let newStack = SystemMemory.tryAllocate(newCapacity, of: Value.self) else { throw LimitError.memory }
+    guard let newStack = SystemMemory.tryAllocate(newCapacity, of: Value.self) else { throw Interruption.memory }
     guard let newFrames = SystemMemory.tryAllocate(newCapacity, of: Frame.self) else {
       newStack.deallocate()
-      throw LimitError.memory
+      throw Interruption.memory
     }
     let kept = min(used, newCapacity)
     newStack.initialize(from: stack, count: kept)

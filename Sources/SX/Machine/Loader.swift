@@ -113,7 +113,7 @@ extension Machine {
     var resolved = path
     if !path.hasPrefix("/"), let loading, let slash = loading.lastIndex(of: "/") { resolved = String(loading[...slash]) + path }
     do {
-      return Loader(try register(file: resolved, bytes: try host.readFile(resolved)))
+      return Loader(try register(file: resolved, bytes: try readFile(resolved, for: .load)))
     } catch let failure as HostError {
       if Prelude.covers(path) { return Loader(try register(file: path, bytes: [])) }
       throw error("load: \(failure.message)")

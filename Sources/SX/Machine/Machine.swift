@@ -85,6 +85,8 @@ final class Machine {
   /// Safepoints per time slice.
   static let slice = 50_000
   let cancellation = Cancellation()
+  var budget = Budget()
+  var capabilities = Capabilities.none
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
   let random = RandomPool()

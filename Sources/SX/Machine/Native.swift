@@ -99,6 +99,8 @@ final class Native: Sendable {
   let example: String
   /// The name that was declared first, when this is another one of it.
   let aliasOf: String?
+  /// What a script must be granted to call it.
+  let capability: Capability?
   /// Where it is declared: `SX/Lists.swift`, as the compiler says it.
   fileprivate let fileID: StaticString
   let line: Int
@@ -116,9 +118,10 @@ final class Native: Sendable {
   private let lastMask: Int
   private let checksTypes: Bool
 
-  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, file: StaticString, line: Int, body: Body?, control: Control?) {
+  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, file: StaticString, line: Int, body: Body?, control: Control?) {
     self.name = name
     self.aliasOf = aliasOf
+    self.capability = capability
     fileID = file
     self.line = line
     self.group = group
@@ -191,16 +194,31 @@ struct NativeTable {
   mutating func begin(_ group: String) { self.group = group }
 
   /// Declares a primitive. `example` is `expression → value`, one a line, and runs as a test; `→ error: MESSAGE` is one that raises, `→ …` one that is not run.
-  mutating func add(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, file: file, line: line, body: body, control: nil))
+  /// One that `needs` a capability asks for it before anything else; only the environment is empty instead, and looking at it no error.
+  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
+    var checked = body
+    if let capability, capability != .environment {
+      checked = { m, args in
+        try m.demand(capability, name)
+        return try body(m, args)
+      }
+    }
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, file: file, line: line, body: checked, control: nil))
   }
-  mutating func addControl(_ name: String, _ parameters: NativeParameter..., doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, file: file, line: line, body: nil, control: control))
+  mutating func addControl(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
+    var checked = control
+    if let capability, capability != .environment {
+      checked = { m, slot, n in
+        try m.demand(capability, name)
+        try control(m, slot, n)
+      }
+    }
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, file: file, line: line, body: nil, control: checked))
   }
   /// A second name for the primitive that was declared last.
   mutating func alias(_ name: String) {
     guard let last = natives.last else { return }
-    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, file: last.fileID, line: last.line, body: last.isControl ? nil : last.body, control: last.isControl ? last.control : nil))
+    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, capability: last.capability, file: last.fileID, line: last.line, body: last.isControl ? nil : last.body, control: last.isControl ? last.control : nil))
   }
 }
 

@@ -182,15 +182,14 @@ extension Machine {
   /// The counter ran out, or somebody zeroed it. Answers whether the fiber has to give way. Collects, so nothing may hold values in Swift variables here.
   @inline(never) func atSafepoint() throws -> Bool {
     if cancellation.isRequested { try obeyCancellation() }
+    try spendSafepoints()
     if heap.wantsCollection {
-      safepoint.pointee = Machine.slice
       collect()
       shrinkStack()
-      if heap.recoverFromRefusal() { throw LimitError.memory }
-      if heap.isExhausted { throw LimitError.heap }
+      if heap.recoverFromRefusal() { throw Interruption.memory }
+      if heap.isExhausted { throw Interruption.heap }
       return false
     }
-    safepoint.pointee = Machine.slice
     return suspendedRuns.isEmpty
   }
 
@@ -205,7 +204,9 @@ extension Machine {
   @inline(never) func growStack(to slots: Int) throws {
     // Both stacks double, and for a moment there are two of them.
     if slots > 1 << 16 { try reserve(bytes: slots * 48) }
-    guard let moved = try current.reserve(slots + 16, fp: state.pointee.fp, limit: stackLimit + stackReserve) else {
+    let allowed = budget.limits.stackSlots.map { max($0, Fiber.initialCapacity) } ?? .max
+    guard let moved = try current.reserve(slots + 16, fp: state.pointee.fp, limit: min(stackLimit + stackReserve, allowed)) else {
+      if allowed < stackLimit { throw Interruption.stack }
       stackReserve = 1 << 16
       throw error("stack overflow: the recursion is deeper than the limit of \(stackLimit) stack slots")
     }

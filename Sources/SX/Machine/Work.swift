@@ -1,7 +1,7 @@
 /// How work inside one primitive, the reader or the compiler notices that it has to stop: it passes no safepoint, and may last long.
 ///
 /// Work is counted in steps of about the size of an element, a byte or a node. Every `checkInterval` steps somebody looks whether
-/// the evaluation was cancelled or the heap is far beyond its limit.
+/// the evaluation was cancelled, its steps or its time are used up, or the heap is far beyond its limit.
 extension Machine {
   static let checkInterval = 1 << 16
 
@@ -20,20 +20,19 @@ extension Machine {
   /// Before a primitive takes so much memory at once that the collector would learn of it too late.
   func reserve(bytes: Int) throws {
     guard bytes > 1 << 16 else { return }
-    if isBeyondLimit(bytes) { throw LimitError.heap }
-    if !SystemMemory.has(bytes) { throw LimitError.memory }
+    if isBeyondLimit(bytes) { throw Interruption.heap }
+    if !SystemMemory.has(bytes) { throw Interruption.memory }
   }
 
   @inline(never) private func checkWork(holding bytes: Int) throws {
-    work.pointee = Machine.checkInterval
+    if let interruption = spendWork() { throw interruption }
     if cancellation.isRequested { try obeyCancellation() }
-    if isBeyondLimit(bytes) { throw LimitError.heap }
+    if isBeyondLimit(bytes) { throw Interruption.heap }
   }
 
   @inline(never) private func stopsAtWork() -> Bool {
-    work.pointee = Machine.checkInterval
-    guard cancellation.isRequested || isBeyondLimit(0) else { return false }
-    work.pointee = 0                                  // so that whoever is asked next stops too
+    guard spendWork() != nil || cancellation.isRequested || isBeyondLimit(0) else { return false }
+    (work.pointee, budget.workInterval) = (0, 0)      // so that whoever is asked next stops too
     heap.requestCollection()
     return true
   }

@@ -38,7 +38,7 @@ extension NativeTable {
     add("library/-find", required("path", .string), required("loading"), required("roots", .list), doc: "The first of these folders with such a file: that of the file that is being loaded, the roots, the working directory; nil for none.") { m, args in
       let path = args[0].text
       let own = args[1].isString ? args[1].text.lastIndex(of: "/").map { String(args[1].text[...$0]) } ?? "" : ""
-      for folder in [own] + ListElements(args[2]).map(\.text) + [""] where (try? m.host.readFile(folder + path)) != nil { return m.heap.string(folder) }
+      for folder in [own] + ListElements(args[2]).map(\.text) + [""] where (try? m.readFile(folder + path, for: .load)) != nil { return m.heap.string(folder) }
       return .nil
     }
     add("library/-finish!", required("library"), doc: "Looks up what the library exports, and makes it known.") { m, args in

@@ -84,6 +84,7 @@ extension Machine {
 
   func emit(_ bytes: UnsafeBufferPointer<UInt8>, to port: OutputPort, _ name: StaticString) throws {
     guard let last = bytes.last else { return }
+    if port.stream != nil { try spendOutput(bytes.count) }
     port.isAtLineStart = last == 10
     if let sink = port.sink, sink(bytes) { return }
     if let stream = port.stream { return host.write(UnsafeRawBufferPointer(bytes), to: stream) }
@@ -121,9 +122,9 @@ extension NativeTable {
       guard let port = args[0].object(as: OutputPort.self), port.isBinary else { throw m.wrongType("get-output-bytevector", 1, "output-port of bytes", args[0]) }
       return m.heap.allocate(object: Bytevector(Array(port.written.written)))
     }
-    add("open-input-file", required("path", .string), doc: "A port that reads a file, which must be UTF-8; all of it is read at once. What files there are is up to the host.") { m, args in
+    add("open-input-file", required("path", .string), needs: .read, doc: "A port that reads a file, which must be UTF-8; all of it is read at once. What files there are is up to the host.") { m, args in
       let bytes: [UInt8]
-      do { bytes = try m.host.readFile(args[0].text) } catch let failure as HostError { throw m.error("open-input-file: \(failure.message)") }
+      do { bytes = try m.readFile(args[0].text, for: .read) } catch let failure as HostError { throw m.error("open-input-file: \(failure.message)") }
       if let bad = Bytes.firstInvalidUTF8(bytes) { throw m.error("open-input-file: \(args[0].text): invalid UTF-8 at byte \(bad)") }
       return m.heap.allocate(object: InputPort(bytes, isBinary: false))
     }

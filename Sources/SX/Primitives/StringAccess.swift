@@ -15,7 +15,7 @@ extension Machine {
   /// Before a long string is made: afterwards would be too late for a host that limits memory.
   @inline(never) func checkLength(_ name: StaticString, _ count: Int) throws {
     if count > Machine.longestString { throw error("\(name): result too long", hint: "a string holds at most 4 GB") }
-    if heap.byteLimit != .max, count > heap.byteLimit - heap.bytesInUse { throw LimitError.heap }
+    if heap.byteLimit != .max, count > heap.byteLimit - heap.bytesInUse { throw Interruption.heap }
     try reserve(bytes: count)
   }
 

@@ -59,15 +59,15 @@ extension Machine {
 
 extension NativeTable {
   mutating func installSystem() {
-    add("now-ns", doc: "Nanoseconds since 1970. Never steps backwards.") { m, _ in
+    add("now-ns", needs: .clock, doc: "Nanoseconds since 1970. Never steps backwards.") { m, _ in
       m.lastNow = max(m.lastNow, Int(m.host.nanoseconds()))
       return m.heap.int(m.lastNow)
     }
-    add("clock-milliseconds", doc: "Milliseconds since 1970.") { m, _ in
+    add("clock-milliseconds", needs: .clock, doc: "Milliseconds since 1970.") { m, _ in
       m.lastNow = max(m.lastNow, Int(m.host.nanoseconds()))
       return m.heap.int(m.lastNow / 1_000_000)
     }
-    add("random-int", required("a", .integer), optional("b", .integer), doc: "A random integer from `a` to `b`, both included; with one argument from 0 up to it, not included.") { m, args in
+    add("random-int", required("a", .integer), optional("b", .integer), needs: .random, doc: "A random integer from `a` to `b`, both included; with one argument from 0 up to it, not included.") { m, args in
       let low = args.count > 1 ? args.integer(0) : 0, high = args.count > 1 ? args.integer(1) : args.integer(0) - 1
       guard low <= high else { throw m.error("random-int: the range is empty") }
       let width = UInt64(bitPattern: Int64(high &- low))
@@ -78,7 +78,7 @@ extension NativeTable {
       while product.low < threshold { product = m.randomWord().multipliedFullWidth(by: width + 1) }
       return m.heap.int(low &+ Int(truncatingIfNeeded: product.high))
     }
-    add("random-hex", required("bytes", .integer), doc: "So many random bytes from the operating system, as lower-case hex.") { m, args in
+    add("random-hex", required("bytes", .integer), needs: .random, doc: "So many random bytes from the operating system, as lower-case hex.") { m, args in
       let n = args.integer(0)
       guard n >= 0, n <= 1 << 20 else { throw m.error("random-hex: expected 0 to \(1 << 20) bytes, got \(n)") }
       let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
@@ -89,15 +89,15 @@ extension NativeTable {
       guard args[0].isString, args[0].byteCount == args.integer(1) else { return .false }
       return .bool(args[0].utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x66 })
     }
-    add("env", required("name", .string), doc: "A variable of the environment, or nil.") { m, args in m.host.environment(args[0].text).map { m.heap.string($0) } ?? .nil }
-    add("command-line", doc: "The arguments of the program, as a list.") { m, _ in m.heap.list(m.host.arguments.map { m.heap.string($0) }) }
-    add("host-name", doc: "The name of this machine.") { m, _ in m.heap.string(m.host.hostName) }
-    add("process-id", doc: "The number of this process.") { m, _ in .fix(m.host.processIdentifier) }
-    add("control/-exit", optional("status", .integer), doc: "Ends the program at once.") { m, args in
+    add("env", required("name", .string), needs: .environment, doc: "A variable of the environment, or nil.") { m, args in !m.capabilities.environment ? .nil : m.host.environment(args[0].text).map { m.heap.string($0) } ?? .nil }
+    add("command-line", needs: .environment, doc: "The arguments of the program, as a list.") { m, _ in m.heap.list((m.capabilities.environment ? m.host.arguments : []).map { m.heap.string($0) }) }
+    add("host-name", needs: .environment, doc: "The name of this machine.") { m, _ in m.heap.string(m.capabilities.environment ? m.host.hostName : "") }
+    add("process-id", needs: .environment, doc: "The number of this process.") { m, _ in .fix(m.capabilities.environment ? m.host.processIdentifier : 0) }
+    add("control/-exit", optional("status", .integer), needs: .exit, doc: "Ends the program at once.") { m, args in
       let status = args.integer(0, default: 0)
       m.host.exit(0...255 ~= status ? Int32(status) : 255)
       // A host that cannot end the process stops the script.
-      if m.cancellation.take() { throw LimitError.cancelled }
+      if let interruption = m.cancellation.take() { throw interruption }
       return .nil
     }
     add("collect-garbage", doc: "Collects at the next safepoint.") { m, _ in

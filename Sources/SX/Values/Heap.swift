@@ -47,6 +47,7 @@ final class Heap {
   private var externalThreshold = 64 << 20
   private(set) var collections = 0
   private(set) var wantsCollection = false
+  private var foregoneSafepoints = 0
   /// Collect at every safepoint: finds values that no root holds. After the work of `stressPeriod` words at every second one, after as many
   /// again at every fourth, and so on, so that a program that runs for long or keeps much alive comes to its end.
   var isStressed = false { didSet { if isStressed { requestCollection() } } }
@@ -148,7 +149,13 @@ final class Heap {
 
   func requestCollection() {
     wantsCollection = true
+    foregoneSafepoints += max(0, safepoint.pointee)
     safepoint.pointee = 0
+  }
+  /// What the safepoint counter has skipped since the last time that somebody asked.
+  func takeForegoneSafepoints() -> Int {
+    defer { foregoneSafepoints = 0 }
+    return foregoneSafepoints
   }
 
   /// The free list of the class is empty: sweep one more block, thread more of a fresh one, or add one.
@@ -253,7 +260,9 @@ final class Heap {
     if isStressed {
       stressWords += 16_384 + liveWords + blockCount * Heap.blockWords / 4   // roots, marks, sweeps
       wantsCollection = true
-      safepoint.pointee = 1 << min(40, stressWords / Heap.stressPeriod)       // from 1: the call is executed anew
+      let period = 1 << min(40, stressWords / Heap.stressPeriod)              // from 1: the call is executed anew
+      foregoneSafepoints += safepoint.pointee - period
+      safepoint.pointee = period
     }
   }
 

@@ -28,7 +28,7 @@ final class LineServer {
 
   private static func fresh() -> (SystemHost, Interpreter) {
     let host = SystemHost(SystemHost.Configuration(arguments: ["sx"], output: .standardError))
-    return (host, Interpreter(host: host))
+    return (host, Interpreter(host: host, capabilities: .all))
   }
 
   /// - Returns: the exit status.

@@ -45,7 +45,7 @@ final class SuiteExecution {
 
   private func attempt() -> Ending {
     let host = SystemHost(SystemHost.Configuration(arguments: [suite.path], output: .captured))
-    let interpreter = Interpreter(host: host)
+    let interpreter = Interpreter(host: host, capabilities: .all)
     interpreter.heapLimit = run.settings.heapLimit
     // For `make test-stress`: a collection at every safepoint.
     interpreter.stressesCollector = host.environment("SX_GC_STRESS") != nil

@@ -1,0 +1,167 @@
+import Dispatch
+import SX
+import Synchronization
+import Testing
+
+/// Limits per run: what they stop, how it is told, and what is left afterwards.
+@Suite struct RunLimitTests {
+  /// Counts what is written.
+  private final class Counter: Host {
+    var written = ""
+    let silent = SilentHost()
+    func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) { written += String(decoding: bytes, as: UTF8.self) }
+    func readFile(_ path: String) throws -> [UInt8] { try silent.readFile(path) }
+    func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool { true }
+    func waitForEvents(_ interpreter: Interpreter) -> Bool { true }
+    func environment(_ name: String) -> String? { nil }
+    var arguments: [String] { [] }
+    func nanoseconds() -> Int64 { 0 }
+    func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) { silent.randomBytes(buffer) }
+    var hostName: String { "" }
+    var processIdentifier: Int { 0 }
+    func exit(_ status: Int32) {}
+  }
+
+  private func interruption(_ sx: Interpreter, _ source: String) -> Interruption? {
+    #expect(throws: Diagnostic.self) { try sx.evaluate(source) }?.interruption
+  }
+
+  static let endless = [
+    "(let loop () (loop))", "(define (f) (f)) (f)", "(let loop () (guard (e (true 1)) (car 5)) (loop))", "(guard (e (true 1)) (let loop () (loop)))",
+    "(coroutine-resume (make-coroutine (fn () (let loop () (loop)))))", "(defmacro forever () (let loop () (loop))) (forever)",
+    "(let again () (guard (e (true (again))) (let loop () (loop))))", "(spawn (fn () (let loop () (loop)))) (let loop () (loop))",
+    "(sort (list 3 1 2) (fn (a b) (let loop () (loop))))",
+  ]
+
+  @Test(arguments: endless) func stepsEndWhatNeverEnds(source: String) throws {
+    let sx = Interpreter()
+    sx.limits.steps = 200_000
+    #expect(interruption(sx, source) == .steps)
+    // The next run has all of them again.
+    #expect(try sx.evaluate("(let loop ((i 0)) (if (= i 50000) i (loop (+ i 1))))").integer == 50_000)
+  }
+
+  @Test(arguments: endless) func timeEndsWhatNeverEnds(source: String) throws {
+    let sx = Interpreter()
+    sx.limits.time = .milliseconds(30)
+    #expect(interruption(sx, source) == .time)
+    sx.limits.time = .seconds(60)
+    #expect(try sx.evaluate("(+ 1 2)").integer == 3)
+  }
+
+  @Test func stepsAreThoseOfOneRun() throws {
+    let sx = Interpreter()
+    sx.limits.steps = 400_000
+    let walk = "(let loop ((i 0)) (if (= i 200000) i (loop (+ i 1))))"
+    for _ in 0..<10 { #expect(try sx.evaluate(walk).integer == 200_000) }
+    #expect(interruption(sx, walk + walk + walk) == .steps)
+    let function = try sx.evaluate("(fn () \(walk))")
+    for _ in 0..<10 { #expect(try sx.call(function).integer == 200_000) }
+  }
+
+  /// A turn of the loop is a step, whatever the collector does meanwhile: it shortens slices.
+  @Test func collectionsDoNotLengthenARun() throws {
+    for stressed in [false, true] {
+      let sx = Interpreter()
+      try sx.evaluate("(define seen 0) (let loop ((i 0)) (if (= i 10) i (loop (+ i 1))))")
+      sx.stressesCollector = stressed
+      sx.limits.steps = 2000
+      #expect(interruption(sx, "(let loop () (set! seen (+ seen 1)) (list 1 2) (loop))") == .steps)
+      sx.limits = .none
+      let seen = try #require(try sx.evaluate("seen").integer)
+      // Reading and compiling the line takes less than 300 of them.
+      #expect(seen > 1700 && seen <= 4000, "\(seen)")
+    }
+  }
+
+  @Test func workInsidePrimitivesCounts() {
+    let sx = Interpreter()
+    sx.limits.steps = 500_000
+    // Every step of the matcher looks at several states, a million times; there is no call and no loop.
+    #expect(interruption(sx, "(guard (e (true 1)) (regexp-match \"(a|aa|aaa)*b\" (repeat \"a\" 1000000)))") == .steps)
+  }
+
+  @Test func noAfterThunkRuns() throws {
+    let sx = Interpreter()
+    sx.limits.steps = 100_000
+    try sx.evaluate("(define after 0)")
+    #expect(interruption(sx, "(dynamic-wind (fn () nil) (fn () (let loop () (loop))) (fn () (set! after 1)))") == .steps)
+    #expect(try sx.evaluate("after").integer == 0)
+  }
+
+  @Test func theStackEndsWithAnErrorThatNoScriptCatches() throws {
+    let sx = Interpreter()
+    try sx.evaluate("(define (deep n) (if (= n 0) 0 (+ 1 (deep (- n 1)))))")
+    sx.limits.stackSlots = 4000
+    #expect(try sx.evaluate("(deep 100)").integer == 100)
+    #expect(interruption(sx, "(guard (e (true 1)) (deep 100000))") == .stack)
+    #expect(try sx.evaluate("(deep 100)").integer == 100)
+    sx.limits = .none
+    #expect(try sx.evaluate("(deep 100000)").integer == 100_000)
+  }
+
+  @Test func theHeapIsToldAsAValue() {
+    let sx = Interpreter()
+    sx.limits = Limits(heapBytes: 16_000_000)
+    #expect(interruption(sx, "(guard (e (true 1)) (let loop ((l (list))) (loop (cons 1 l))))") == .heap)
+    #expect(sx.heapLimit == 16_000_000)
+  }
+
+  @Test func outputEndsBeforeItIsTooMuch() throws {
+    let host = Counter(), sx = Interpreter(host: host)
+    sx.limits.outputBytes = 9
+    #expect(interruption(sx, "(guard (e (true 1)) (print \"12345\") (eprintln 678) (print 9) (print 0))") == .output)
+    // 5, then 3 and the end of the line, which makes 9.
+    #expect(host.written == "12345678\n")
+    try sx.evaluate("(print \"next run\")")
+    #expect(host.written == "12345678\nnext run")
+    // A port in memory is none of the host's.
+    #expect(try sx.evaluate("(let ((p (open-output-string))) (display \"more than nine\" p) (get-output-string p))").string == "more than nine")
+  }
+
+  @Test func aFiberThatWaitsEndsWhenItsTimeIsOver() throws {
+    let host = Counter(), sx = Interpreter(host: host)
+    sx.limits.time = .milliseconds(20)
+    #expect(interruption(sx, "(guard (e (true 1)) (perform {:op \"wait\" :args ()}))") == .time)
+    #expect(try sx.evaluate("(+ 1 2)").integer == 3)
+  }
+
+  @Test func aRunOfSpawnedFibersIsLimitedToo() throws {
+    let sx = Interpreter()
+    sx.limits.steps = 100_000
+    var outcomes: [Interruption?] = []
+    for _ in 0..<3 {
+      sx.spawn(source: "(let loop () (guard (e (true 1)) 1) (loop))", file: "f") { result in
+        if case .failure(let diagnostic) = result { outcomes.append(diagnostic.interruption) }
+      }
+    }
+    sx.runReady()
+    #expect(outcomes == [.steps, .steps, .steps])
+  }
+
+  @Test func theReasonOfACancellationIsTold() throws {
+    let sx = Interpreter()
+    sx.cancellation.cancel(reason: "the user has left")
+    let error = #expect(throws: Diagnostic.self) { try sx.evaluate("(guard (e (true 1)) (let loop () (loop)))") }
+    #expect(error?.interruption == .cancelled(reason: "the user has left"))
+    #expect(error?.message == "cancelled: the user has left")
+    #expect(error?.location?.line == 1)
+  }
+
+  @Test func aMistakeIsNoInterruption() {
+    #expect(interruption(Interpreter(), "(car 5)") == nil)
+  }
+
+  @Test func anEndlessLoopStopsWithinMilliseconds() throws {
+    let sx = Interpreter(), asked = Mutex<ContinuousClock.Instant?>(nil)
+    // A thread of its own: those of tasks may all be busy with tests.
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) { [cancellation = sx.cancellation] in
+      asked.withLock { $0 = .now }
+      cancellation.cancel(reason: "enough")
+    }
+    #expect(interruption(sx, "(let loop () (loop))") == .cancelled(reason: "enough"))
+    // Ten milliseconds are promised; a busy machine may keep the thread from running for longer.
+    let since = try #require(asked.withLock { $0 })
+    #expect(ContinuousClock.now - since < .milliseconds(500))
+  }
+}
