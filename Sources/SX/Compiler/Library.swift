@@ -44,6 +44,7 @@ extension Machine {
 
   /// Libraries of R7RS, SRFIs, and those of the reference that the prelude stands in for.
   func preludeCovers(library name: Value) -> Bool {
+    guard name.isListCell, name.length > 0 else { return false }
     let first = heap.element(name, 0)
     if first.isText, ["scheme", "srfi", "sx"].contains(first.text) { return true }
     return Prelude.covers(libraryPath(name))

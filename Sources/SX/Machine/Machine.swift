@@ -141,6 +141,8 @@ final class Machine {
       globals[globalIndex(heap.symbol(native.name))] = heap.permanent(native)
     }
     originalNatives = (0..<globalNames.count).map { globals[$0] }
+    // Code of the prelude means the primitive itself. Nobody else can name those that take the machine apart.
+    for name in Native.forPreludeOnly { globals[globalIndex(heap.symbol(name))] = .unbound }
     listNative = globals[globalIndex(symbol("list"))]
     concatNative = globals[globalIndex(symbol("concat"))]
     applyNative = globals[globalIndex(symbol("apply"))]

@@ -1,3 +1,13 @@
+extension Native {
+  /// Primitives that take handler records, winders and parts of stacks as they are, and could break the machine in the hands of a program.
+  static let forPreludeOnly = [
+    "control/-abort", "control/-continuation-winders", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
+    "control/-handler-winders", "control/-handlers", "control/-part-winders", "control/-pop-prompt!", "control/-push-prompt!", "control/-push-winder!",
+    "control/-reinstate", "control/-reinstate-part", "control/-set-handlers!", "control/-set-winders!", "control/-transfer!", "control/-uncaught",
+    "control/-winders",
+  ]
+}
+
 extension NativeTable {
   mutating func installControl() {
     addControl("apply", required("function"), rest("arguments"), doc: "Calls the function; the last argument is a list of further arguments.", example: "(apply + 1 (list 2 3)) → 6") { m, slot, n in

@@ -24,6 +24,7 @@ extension NativeTable {
       return .nil
     }
     add("library/-import!", required("library"), required("set"), doc: "Makes the names of an import set visible in the library; in the program for nil.") { m, args in
+      _ = try m.importedLibrary(args[1])                // refuses what is no import set
       try m.importNames(args[1], into: args[0].isNil ? m.program : library(m, args, "library/-import!").namespace)
       return .nil
     }
