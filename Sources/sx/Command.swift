@@ -16,6 +16,19 @@ struct Command: ParsableCommand {
     defaultSubcommand: Repl.self)
 
   static func main() {
-    main(Eval.withExpressionLast(Array(CommandLine.arguments.dropFirst())))
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    runPlainly(arguments)
+    main(Eval.withExpressionLast(arguments))
+  }
+
+  /// `sx eval EXPR` and `sx run FILE [ARG…]` without any option need no parser, and setting one up is half of the time in which
+  /// a small program starts and ends. Returns where there is anything to parse.
+  private static func runPlainly(_ arguments: [String]) {
+    guard arguments.count >= 2, !arguments.contains(where: { $0.hasPrefix("-") || $0.isEmpty }) else { return }
+    switch arguments[0] {
+    case "eval" where arguments.count == 2: Eval.run(arguments[1])
+    case "run": Run.run(arguments[1], Array(arguments.dropFirst(2)))
+    default: return
+    }
   }
 }

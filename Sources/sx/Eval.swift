@@ -34,7 +34,12 @@ struct Eval: ParsableCommand {
 
   func run() {
     if let connect { ask(connect) }
-    Program.run(heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout, capabilities: sandbox.capabilities) { [source, files] interpreter, host in
+    Self.run(source, after: files, heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout, capabilities: sandbox.capabilities)
+  }
+
+  /// Evaluates the source behind the files, and ends the process.
+  static func run(_ source: String, after files: [String] = [], heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, capabilities: Capabilities = .all) -> Never {
+    Program.run(heapLimit: heapLimit, timeout: timeout, capabilities: capabilities) { interpreter, host in
       for file in files { try interpreter.evaluate(bytes: Files.contents(of: file), file: file) }
       let bytes = source == "-" ? try Files.standardInput() : Array(source.utf8)
       let value = try interpreter.evaluate(bytes: bytes, file: source == "-" ? "<stdin>" : "<eval>")

@@ -20,12 +20,19 @@ struct Run: ParsableCommand {
   @OptionGroup var sandbox: Sandbox
 
   func run() {
-    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true, heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout, capabilities: sandbox.capabilities) { [file, sandbox] interpreter, host in
+    Self.run(file, arguments, heapLimit: heapLimit.bytes(), timeout: timeLimit.timeout, sandbox: sandbox.isOn ? sandbox.capabilities : nil)
+  }
+
+  /// Runs the program and ends the process.
+  ///
+  /// - Parameter sandbox: what it may use; nil for everything.
+  static func run(_ file: String, _ arguments: [String], heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, sandbox: Capabilities? = nil) -> Never {
+    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true, heapLimit: heapLimit, timeout: timeout, capabilities: sandbox ?? .all) { interpreter, host in
       let isStandardInput = file == "-"
       let bytes = isStandardInput ? try Files.standardInput() : try Files.contents(of: file)
       let name = isStandardInput ? "<stdin>" : file
       // The exporter uses what the script may not.
-      if sandbox.isOn {
+      if sandbox != nil {
         try interpreter.evaluate(bytes: bytes, file: name)
         return
       }
