@@ -164,6 +164,8 @@ private struct Relocation {
   private let outerWinders: Value
   private let markedWinders: Int
   private var known: [UInt64: Value] = [:]
+  /// Records of chains that do not lead to the part's end: registers that nobody has cleared may hold long ones, again and again.
+  private var foreign: Set<UInt64> = []
   private var knownWinders: [UInt64: Value] = [:]
   private var guards: [Value] = []
 
@@ -210,13 +212,15 @@ private struct Relocation {
     for v in fresh(start, 3) { known[v.bits] = Relocation.binding(v, next: known[v.word(3).bits] ?? .nil, heap) }
   }
   /// What stands in front of the part's end, which is known already, outermost first. A chain that does not lead there belongs to something else.
-  private func fresh(_ start: Value, _ next: Int) -> [Value] {
+  private mutating func fresh(_ start: Value, _ next: Int) -> [Value] {
     var found: [Value] = [], v = start
-    while !v.isNil, known[v.bits] == nil {
+    while !v.isNil, known[v.bits] == nil, !foreign.contains(v.bits) {
       found.append(v)
       v = v.word(next)
     }
-    return v.isNil ? [] : found.reversed()
+    if !v.isNil, known[v.bits] != nil { return found.reversed() }
+    for other in found { foreign.insert(other.bits) }
+    return []
   }
   private static func record(_ v: Value, next: Value, _ heap: Heap) -> Value {
     let cell = heap.allocate(words: HandlerRecord.words, header: Kind.handler.header)
