@@ -359,7 +359,7 @@ def test_nothing_is_wider_than_the_window_and_text_stands_out(serve, browser, wi
     server = serve()
     for path in ("/boom", "/api/products/cup/price?currency=jpy"):
         server.get(path)
-    send_spans(server, [foreign_span(1, kind=2)], "another program")
+    send_spans(server, [foreign_span(1, kind=2, name="x" * 300)], "another program")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
     open_dashboard(browser, server)

@@ -233,6 +233,16 @@ def test_no_span_goes_out_when_telemetry_is_disabled(serve):
         assert receiver.attempts == 0
 
 
+def test_a_request_goes_out_when_telemetry_is_disabled(serve):
+    server = serve(
+        '(define app (host/make-app (list (dream-get "/ask" (fn (request) (host/ok (http/request {:url (dream-query-param request "url")})))))))',
+        OTEL_SDK_DISABLED="true",
+    )
+    answer = server.get(f"/ask?url={server.url}/health")
+    assert answer.status == 200
+    assert '"status":"up"' in answer.body.replace("\\", "")
+
+
 def test_the_payload_is_compressed_when_the_environment_says_so(serve):
     with Receiver() as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="100", OTEL_EXPORTER_OTLP_COMPRESSION="gzip")
