@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import socket
+import threading
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -66,6 +67,11 @@ def text(browser) -> str:
     return browser.execute_script("return document.body.innerText")
 
 
+def part_text(browser, selector: str) -> str:
+    """The text of a part as it is now; an element could be replaced before it is asked for its text."""
+    return browser.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
+
+
 def shows(browser, trace: str) -> bool:
     """Whether some link of the page leads to this trace."""
     return browser.execute_script("return document.querySelector(`a[href*='${arguments[0]}']`) !== null", trace)
@@ -108,6 +114,20 @@ def test_a_request_is_shown_while_it_is_open_or_when_it_ends(serve, browser):
     open_dashboard(browser, server)
     server.get("/slow?ms=700", traceparent(TRACE))
     wait_until(lambda: shows(browser, TRACE) and "wait for the supplier" in text(browser), "the slow trace", seconds=20)
+    assert_not_reloaded(browser)
+
+
+def test_an_open_request_appears_and_grows(serve, browser):
+    server = serve()
+    open_dashboard(browser, server)
+    wait_until(lambda: browser.execute_script("return document.querySelector('[data-live]').dataset.state") == "live", "the stream", seconds=20)
+    asking = threading.Thread(target=server.get, args=("/slow?ms=6000", traceparent(TRACE)))
+    asking.start()
+    took = f"return document.querySelector('#t-{TRACE}.open .took')?.textContent"
+    first = wait_until(lambda: browser.execute_script(took), "the open trace", seconds=4)
+    wait_until(lambda: browser.execute_script(took) not in (first, None), "a longer time", seconds=4)
+    asking.join(PATIENCE)
+    wait_until(lambda: shows(browser, TRACE) and browser.execute_script(took) is None, "its end", seconds=20)
     assert_not_reloaded(browser)
 
 
@@ -233,6 +253,28 @@ def test_pause_holds_the_page_still_and_counts(serve, browser):
     wait_until(lambda: shows(browser, TRACE), "the trace", seconds=20)
 
 
+def test_a_paused_list_stays_while_the_reader_chooses_in_it(serve, browser):
+    server = serve()
+    for trace, path in ((TRACE, "/api/products/tea"), (OTHER, "/health")):
+        server.get(path, traceparent(trace))
+    server.wait_for_spans(4)
+    open_dashboard(browser, server)
+    wait_until(lambda: browser.execute_script("return document.querySelector('[data-live]').dataset.state") == "live", "the stream", seconds=20)
+    element(browser, "[data-pause]").click()
+    server.get("/api/products/cup", traceparent("7" * 32))
+    # Several spans, one trace.
+    wait_until(lambda: "Paused, 1 new" in text(browser), "the count", seconds=20)
+    element(browser, f"#t-{TRACE}").click()
+    wait_until(lambda: "catalogue.find" in part_text(browser, "[data-part=trace]"), "the chosen trace", seconds=20)
+    listed = "return [...document.querySelectorAll('.trace')].map(row => row.id)"
+    assert browser.execute_script(listed) == [f"t-{OTHER}", f"t-{TRACE}"]
+    assert browser.execute_script("return [...document.querySelectorAll('.trace[aria-current]')].map(row => row.id)") == [f"t-{TRACE}"]
+    assert "Paused, 1 new" in text(browser)
+    element(browser, "[data-pause]").click()
+    wait_until(lambda: len(browser.execute_script(listed)) == 3, "the new trace", seconds=20)
+    assert_not_reloaded(browser)
+
+
 def test_scrolling_and_selection_stay_when_news_come(serve, browser):
     server = serve()
     for n in range(1, 61):
@@ -311,7 +353,7 @@ def test_a_trace_of_5000_spans_stays_usable(serve, browser):
     server.get("/health", traceparent(OTHER))
     wait_until(lambda: shows(browser, OTHER), "the other trace", seconds=20)
     browser.execute_script("document.getElementById('s-' + arguments[0]).click()", f"{4990:016x}")
-    wait_until(lambda: "step 4990" in element(browser, ".facets").text, "the chosen span", seconds=20)
+    wait_until(lambda: "step 4990" in part_text(browser, ".facets"), "the chosen span", seconds=20)
     assert time.monotonic() - began < 20
     assert_not_reloaded(browser)
 
@@ -322,7 +364,7 @@ def test_nothing_is_wider_than_the_window_and_text_stands_out(serve, browser, wi
     server = serve()
     for path in ("/boom", "/api/products/cup/price?currency=jpy"):
         server.get(path)
-    send_spans(server, [foreign_span(1, kind=2)], "another program")
+    send_spans(server, [foreign_span(1, kind=2, name="x" * 300)], "another program")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
     open_dashboard(browser, server)

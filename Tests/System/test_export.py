@@ -233,6 +233,16 @@ def test_no_span_goes_out_when_telemetry_is_disabled(serve):
         assert receiver.attempts == 0
 
 
+def test_a_request_goes_out_when_telemetry_is_disabled(serve):
+    server = serve(
+        '(define app (host/make-app (list (dream-get "/ask" (fn (request) (host/ok (http/request {:url (dream-query-param request "url")})))))))',
+        OTEL_SDK_DISABLED="true",
+    )
+    answer = server.get(f"/ask?url={server.url}/health")
+    assert answer.status == 200
+    assert '"status":"up"' in answer.body.replace("\\", "")
+
+
 def test_the_payload_is_compressed_when_the_environment_says_so(serve):
     with Receiver() as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="100", OTEL_EXPORTER_OTLP_COMPRESSION="gzip")
@@ -493,3 +503,29 @@ def test_the_spans_of_a_request_in_flight_are_flushed_too(serve):
         asking.join(PATIENCE)
         assert status == 0
         assert sorted(span.name for span in receiver.spans) == ["GET /slow", "wait for the supplier"]
+
+
+def test_the_end_does_not_wait_for_a_pause_between_attempts(serve):
+    busy = (503, {"Retry-After": "50"}, "")
+    with Receiver((busy,), (busy,)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="10", OTEL_METRIC_EXPORT_INTERVAL="100",
+                       OTEL_METRIC_EXPORT_TIMEOUT="60000")
+        server.get("/health")
+        wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1 and server.value("(get otel/-metric-exporter :sending)") == 1,
+                   "both exports to be under way", seconds=20)
+        time.sleep(0.2)
+        start = time.monotonic()
+        assert server.terminate() == 0
+        assert time.monotonic() - start < 20
+        assert [span.name for span in receiver.spans] == ["GET /health"]
+        assert sum(counted(receiver).values()) == 1
+
+
+def test_an_endpoint_that_is_none_is_reported_once(serve):
+    server = serve(OTEL_EXPORTER_OTLP_ENDPOINT="localhost:4318", OTEL_BSP_SCHEDULE_DELAY="1", OTEL_METRIC_EXPORT_INTERVAL="1")
+    for _ in range(3):
+        server.get("/health")
+    assert server.value('(get (otel/stats) :failed)') == 0
+    assert server.terminate() == 0
+    assert server.err.count("localhost:4318") == 2  # for traces, and for metrics
+    assert "does not begin with http:// or https://; no traces are exported" in server.err
