@@ -17,6 +17,8 @@ final class BufferedOutput {
   private var pending: [UInt8] = []
   /// What was written last ended a line, or nothing was written yet.
   private(set) var isAtLineStart = true
+  /// Why output was lost, if it was.
+  private(set) var failure: String?
 
   /// - Parameter descriptor: where it goes; nil keeps everything in memory for `take`.
   init(descriptor: Int32?) {
@@ -32,7 +34,9 @@ final class BufferedOutput {
 
   func flush() {
     guard let descriptor, !pending.isEmpty else { return }
-    pending.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
+    let error = pending.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
+    // Whoever stops reading wants no more; that is no failure.
+    if let error, error != EPIPE, failure == nil { failure = String(cString: strerror(error)) }
     pending.removeAll(keepingCapacity: true)
   }
 
@@ -45,8 +49,11 @@ final class BufferedOutput {
 
 /// Output without a buffer.
 public enum Descriptor {
-  /// Writes all bytes, waiting while the descriptor cannot take any. Gives up silently when nobody can read them anymore.
-  public static func writeFully(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+  /// Writes all bytes, waiting while the descriptor cannot take any.
+  ///
+  /// - Returns: the system's error number when it gave up, as when nobody can read them anymore.
+  @discardableResult
+  public static func writeFully(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
     var rest = bytes[...]
     while !rest.isEmpty {
       let written = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
@@ -58,8 +65,9 @@ public enum Descriptor {
         var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         poll(&ready, 1, -1)
       } else {
-        return
+        return errno
       }
     }
+    return nil
   }
 }

@@ -146,6 +146,9 @@ public final class SystemHost: Host {
   /// pull the ground from under them.
   public static func endProcess(_ code: Int32) -> Never { _exit(code) }
 
+  /// Why some of the standard output could not be written, if that is so; looked at after `flush`.
+  public var outputFailure: String? { output.failure }
+
   /// Flushes the output and removes the probe's socket.
   public func close() {
     flush()

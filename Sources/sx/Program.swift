@@ -47,7 +47,10 @@ enum Program {
         }
         do {
           try body(interpreter, host)
-          return 0
+          host.flush()
+          guard let failure = host.outputFailure else { return 0 }
+          complain("sx: cannot write the output: \(failure)")
+          return 1
         } catch {
           guard deadline.hasPassed else {
             show(error, on: host)

@@ -86,7 +86,11 @@ struct TraceDisplay {
 
   func showAll() throws {
     let listing = try interpreter.call(interpreter.evaluate("otel/-spans-listing"), [choice.options])
-    guard let text = listing.string else { return host.write("sx: there is no such trace\n", to: .standardError) }
+    guard let text = listing.string else {
+      // Who asks for one trace asks whether it is there; a filter that nothing passes is an answer.
+      if let id = choice.trace { throw HostError("there is no trace \(id)") }
+      return host.write("sx: no traces match\n", to: .standardError)
+    }
     host.write(text + "\n", to: .standardOutput)
   }
 

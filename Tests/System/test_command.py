@@ -279,6 +279,13 @@ def test_exit_leaves_dynamic_winds_and_then_does_what_at_exit_was_given_the_late
     assert (outcome.status, outcome.out) == (4, "out\nlast\nfirst\n")
 
 
+def test_output_that_cannot_be_written_is_a_failure(sx):
+    for command in (["eval", '(println "lost")'], ["eval", "1"]):
+        with open("/dev/full", "wb") as full:
+            outcome = subprocess.run([binary(), *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+        assert (outcome.returncode, outcome.stderr) == (1, "sx: cannot write the output: No space left on device\n")
+
+
 def test_exit_takes_an_integer_and_stays_where_it_is_given_something_else(sx):
     outcome = sx("eval", '(guard (e (true (error-message e))) (exit "x"))')
     assert (outcome.status, outcome.out) == (0, '"exit: argument 1: expected integer, got string \\"x\\""\n')

@@ -231,4 +231,6 @@ def test_wrong_usage_and_servers_that_are_not_there(sx):
 def test_a_file_without_spans_draws_nothing(sx):
     sx.write("empty.json", "{}")
     outcome = sx("spans", "empty.json")
-    assert (outcome.status, outcome.out, outcome.err) == (0, "", "sx: there is no such trace\n")
+    assert (outcome.status, outcome.out, outcome.err) == (0, "", "sx: no traces match\n")
+    outcome = sx("spans", "empty.json", "--trace", "abc")
+    assert (outcome.status, outcome.out, outcome.err) == (1, "", "sx: there is no trace abc\n")
