@@ -42,6 +42,8 @@ final class HTTPConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   /// Nothing of what comes counts anymore, and nothing more is sent.
   private var isClosing = false
   private var closesAfterResponse = false
+  /// Done when the latest response has left.
+  private var lastWritten: EventLoopFuture<Void>?
   /// Waits for the responses to earlier requests of a pipeline.
   private var pendingRefusal: Refusal?
 
@@ -126,6 +128,14 @@ final class HTTPConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
   }
 
+  /// The server takes a connection for idle when it has written a response to its end, although it may take the client long to read it.
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    guard mode == .all, let lastWritten, bufferedBytes(context) > 0 else { return context.close(mode: mode, promise: promise) }
+    flush(context: context)
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    lastWritten.whenComplete { _ in bound.value.close(mode: mode, promise: promise) }
+  }
+
   func channelInactive(context: ChannelHandlerContext) {
     stopClock()
     stallCheck?.cancel()
@@ -163,15 +173,17 @@ final class HTTPConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
       isResponding = false
       unanswered -= 1
       if unanswered == 0 { share.clear() }
-      context.write(data, promise: promise)
-      responseEnded(context)
+      let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+      context.write(data, promise: written)
+      lastWritten = written.futureResult
+      responseEnded(context, written.futureResult)
     }
   }
 
-  private func responseEnded(_ context: ChannelHandlerContext) {
+  private func responseEnded(_ context: ChannelHandlerContext, _ written: EventLoopFuture<Void>) {
     if closesAfterResponse {
       isClosing = true
-      hangUp(context)
+      hangUp(context, after: written)
     } else if let pendingRefusal {
       refuse(context, pendingRefusal)
     } else {
@@ -195,16 +207,23 @@ final class HTTPConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     if refusal.status == .serviceUnavailable { fields[.retryAfter] = "1" }
     context.write(wrapOutboundOut(.head(HTTPResponse(status: refusal.status, headerFields: fields))), promise: nil)
     context.write(wrapOutboundOut(.body(body)), promise: nil)
-    context.write(wrapOutboundOut(.end(nil)), promise: nil)
-    hangUp(context)
+    let written = context.eventLoop.makePromise(of: Void.self)
+    context.write(wrapOutboundOut(.end(nil)), promise: written)
+    hangUp(context, after: written.futureResult)
   }
 
-  private func hangUp(_ context: ChannelHandlerContext) {
+  /// Ends the output when all of it has left, however slowly, and the connection a while after that.
+  private func hangUp(_ context: ChannelHandlerContext, after written: EventLoopFuture<Void>) {
     stopClock()
-    context.flush()
-    context.close(mode: .output, promise: nil)
-    context.read()
-    startClock(context, Self.linger) { $1.close(promise: nil) }
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    written.whenComplete { _ in
+      let (this, context) = bound.value
+      guard context.channel.isActive else { return }
+      context.close(mode: .output, promise: nil)
+      context.read()
+      this.startClock(context, Self.linger) { $1.close(promise: nil) }
+    }
+    flush(context: context)
   }
 
   // MARK: Slow clients
