@@ -11,9 +11,9 @@ func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) a
 /// Looks again and again until the condition holds; a test that waits for ever helps nobody.
 func eventually(_ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async throws {
   let clock = ContinuousClock()
-  let end = clock.now + .seconds(20)
+  let end = clock.now + .seconds(60)
   while try await !condition() {
-    try #require(clock.now < end, "it has not come about within 20 seconds", sourceLocation: sourceLocation)
-    try await Task.sleep(for: .milliseconds(3))
+    try #require(clock.now < end, "it has not come about within a minute", sourceLocation: sourceLocation)
+    try await Task.sleep(for: .milliseconds(5))
   }
 }

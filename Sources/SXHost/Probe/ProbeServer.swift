@@ -18,7 +18,8 @@ import Synchronization
 final class ProbeServer: Sendable {
   /// More at the same time are refused.
   private static let connectionLimit = 16
-  /// Seconds that a client may take to send a frame or to accept an answer.
+  /// Seconds that a client may take to send a frame or to accept an answer. Between its requests it may stay silent for as long as it
+  /// likes, unless its place is needed.
   private static let patience = 10
 
   private let path: String
@@ -130,7 +131,7 @@ final class ProbeServer: Sendable {
 
   private func serve(_ client: UnixSocket) {
     do throws(ProbeFailure) {
-      while let frame = try ProbeFrame.read(from: client, limit: ProbeFrame.sourceLimit) {
+      while waitForRequest(client), let frame = try ProbeFrame.read(from: client, limit: ProbeFrame.sourceLimit) {
         guard let text = String(validating: frame.payload, as: UTF8.self) else { throw ProbeFailure("the source is not UTF-8") }
         let request = ProbeRequest(mailbox, client)
         switch frame.kind {
@@ -148,5 +149,15 @@ final class ProbeServer: Sendable {
     } catch {
       try? client.write(ProbeFrame(.refusal, error.description).encoded)
     }
+  }
+
+  /// - Returns: false when the client has been silent for longer than its patience allows and all places are taken.
+  private func waitForRequest(_ client: UnixSocket) -> Bool {
+    var silence = 0
+    while !client.waitForInput(seconds: 1) {
+      silence += 1
+      if silence > Self.patience, connections.withLock({ $0 >= Self.connectionLimit }) { return false }
+    }
+    return true
   }
 }

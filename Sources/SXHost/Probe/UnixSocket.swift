@@ -109,6 +109,12 @@ final class UnixSocket: Sendable {
     }
   }
 
+  /// - Returns: whether something arrived, or the other side closed its end, within that time.
+  func waitForInput(seconds: Int32) -> Bool {
+    var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&state, 1, seconds * 1000) != 0 && state.revents != 0
+  }
+
   /// What can be read next, without reading it or waiting for it.
   enum Next {
     /// The header of a frame of this kind.
