@@ -217,7 +217,7 @@ struct Analyzer {
         if machine.globals[global] == .unbound, machine.pending[global] == nil { try refuseMisplaced(symbol, item.span) }
         if let operation = machine.openCoded[symbol.bits], operation.takes(parts.count - 1), isPrelude || !redefined.contains(symbol.bits) && machine.isOriginal(operation) {
           let arguments = try parts.dropFirst().map { try expression($0, scope, tail: false) }
-          return fold(operation, arguments, item.span)
+          return .primitive(operation, arguments, item.span)
         }
       default: break
       }
@@ -341,18 +341,6 @@ struct Analyzer {
     }
     // One `concat` of all of them, which is itself too long a call when there are very many.
     return .call(.constant(machine.applyNative), [function, call(.constant(machine.concatNative), chunks, span)], span)
-  }
-
-  /// Sums and differences of one operand become those of two.
-  private func fold(_ operation: OpenCoded, _ arguments: [Node], _ span: SourceSpan) -> Node {
-    switch operation {
-    case .add, .multiply:
-      if arguments.count == 1 { return .primitive(operation, [arguments[0], .constant(.fix(operation == .add ? 0 : 1))], span) }
-    case .subtract:
-      if arguments.count == 1 { return .primitive(.subtract, [.constant(.fix(0)), arguments[0]], span) }
-    default: break
-    }
-    return .primitive(operation, arguments, span)
   }
 
   // MARK: Bodies and functions
