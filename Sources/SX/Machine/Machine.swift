@@ -87,6 +87,8 @@ final class Machine {
   /// Safepoints per time slice.
   static let slice = 50_000
   let cancellation = Cancellation()
+  /// The fibers whose end the host waits for, the latest last.
+  var awaited: [UInt64] = []
   var budget = Budget()
   var capabilities = Capabilities.none
   /// Where a limit stopped the script, until that has become a condition.
