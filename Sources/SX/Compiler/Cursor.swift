@@ -37,7 +37,7 @@ enum Cursor {
     case .recursive(_, _, let body): return all([body])
     case .loop(_, let starts, let body): return all(starts + [body])
     case .call(let function, let arguments, _): return all([function] + arguments)
-    case .guarded(let body, _, let handler, _): return all([body, handler])
+    case .guarded(let body, _, _, let handler, _): return all([body, handler])
     case .parameterize(let pairs, let body, _): return all(pairs.flatMap { [$0.0, $0.1] } + [body])
     case .handlerBind(let clauses, let body, _): return all([clauses, body])
     }

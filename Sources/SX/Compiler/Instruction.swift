@@ -51,11 +51,11 @@ enum Op: UInt8 {
   /// Goes on at the entry of the running closure, which is another one when it was compiled anew. A safepoint.
   case restart
   /// The same in place of the running frame.
-  case tailCall, tailCallGlobal, tailCallSelf
+  case tailCall, tailCallGlobal
   /// Return [a].
   case `return`
 
-  /// Push a handler record; a condition goes to [a], control to the jump's target. `popHandler` drops the innermost record.
+  /// Push a handler record; a condition goes to [a], control to the jump's target. n = 1: where it came from goes to [a+1]. `popHandler` drops the innermost record.
   case pushGuard, pushHandlers, popHandler
   /// Bind the n pairs of parameter and value [a]…; the bindings so far go to [a], for `popBindings`.
   case pushBindings, popBindings

@@ -85,7 +85,9 @@ indirect enum Node {
   case call(Node, [Node], SourceSpan)
   case primitive(OpenCoded, [Node], SourceSpan)
   case dict([Value], [Node], SourceSpan)
-  case guarded(Node, Local, Node, SourceSpan)
+  /// The condition goes to the first local; `origin`, which a guard has that may let it pass, to the next: the continuation of a raise that can be
+  /// continued, else nil.
+  case guarded(Node, Local, origin: Local?, Node, SourceSpan)
   case parameterize([(Node, Node)], Node, SourceSpan)
   case handlerBind(Node, Node, SourceSpan)
 }

@@ -54,7 +54,7 @@ final class Machine {
   var expansionSpan = SourceSpan.none
   /// That form.
   var expansionForm = Value.nil
-  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil
+  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, raiseNative = Value.nil
 
   // MARK: Fibers
 
@@ -153,7 +153,6 @@ final class Machine {
     dictNative = globals[globalIndex(symbol("dict"))]
     mergeNative = globals[globalIndex(symbol("merge"))]
     raiseNative = globals[globalIndex(symbol("raise"))]
-    reraiseNative = globals[globalIndex(symbol("raise-continuable"))]
   }
 
   // MARK: Symbols and globals
