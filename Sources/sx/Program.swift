@@ -90,7 +90,7 @@ enum Program {
 
   private static func write(_ message: String, to descriptor: Int32) {
     let line = Array((message + "\n").utf8)
-    line.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
+    _ = line.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
   }
 
   static let colorsErrors = colors(STDERR_FILENO)

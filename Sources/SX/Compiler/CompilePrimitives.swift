@@ -102,6 +102,16 @@ extension Compiler {
       try setVectorElement(arguments)
       emit(.loadImmediate, a: destination, b: Int(Value.nil.bits))
       return
+    case .yield:
+      emit(.yieldCoroutine, a: destination, b: try operand(arguments[0]))
+      return
+    case .resume:
+      let coroutine = try operand(arguments[0]), value = arguments.count == 2 ? try operand(arguments[1]) : 0
+      emit(.resumeCoroutine, n: arguments.count, a: destination, b: coroutine, c: value)
+      return
+    case .reverse:
+      emit(isAccumulator(arguments[0]) ? .collected : .reverse, a: destination, b: try operand(arguments[0]))
+      return
     case .first, .rest:
       emit(operation == .first ? .first : .rest, a: destination, b: try operand(arguments[0]))
       return
