@@ -145,9 +145,9 @@ extension Machine {
   @inline(never) func collect(_ register: Registers, _ v: Value) throws {
     let list = register.pointee, n = list.listCount
     guard n >= Heap.longestPairChain else { return register.pointee = heap.cons(v, list) }
+    let capacity = n < 64 ? 4 * n : 2 * n
     var storage = list.word(1)
-    if list.isPair || storage.length != n || n == storage.capacity {
-      let capacity = n < 64 ? 4 * n : 2 * n
+    if list.isPair || storage.length != n {
       try reserve(bytes: capacity * 8)
       storage = heap.storage(capacity: capacity)
       if list.isPair {
@@ -155,6 +155,9 @@ extension Machine {
       } else {
         storage.elements.update(from: list.run, count: n)
       }
+    } else if n == storage.capacity {
+      try reserve(bytes: capacity * 8)
+      heap.resize(storage, capacity: capacity)
     }
     storage.elements[n] = v
     heap.setLength(storage, n + 1)
@@ -167,6 +170,7 @@ extension Machine {
     guard list.isKind(.slice) else { return heap.reversed(list) }
     guard list.header & .variantHeaderBit != 0 else { return heap.slice(list.word(1), 0, list.length) }
     list.cell[0] &= ~.variantHeaderBit
+    if list.length > 64 { heap.resize(list.word(1), capacity: list.length) }
     return list
   }
   @inline(never) func reverse(_ argument: Registers) throws -> Value {

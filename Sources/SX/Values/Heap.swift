@@ -136,6 +136,13 @@ final class Heap {
     if memory.wasRefused { requestCollection() }
     return raw.bindMemory(to: T.self, capacity: count)
   }
+  func resized<T: BitwiseCopyable>(_ block: UnsafeMutablePointer<T>, from old: Int, to count: Int) -> UnsafeMutablePointer<T> {
+    let stride = MemoryLayout<T>.stride
+    let raw = memory.reallocate(block, from: old * stride, to: count * stride)
+    if memory.wasRefused { requestCollection() }
+    noteExternal((count - old) * stride)
+    return raw.bindMemory(to: T.self, capacity: count)
+  }
   /// After a collection: whether the system has refused memory since the last time it was asked.
   func recoverFromRefusal() -> Bool { memory.recover() }
   /// For tests: so many requests for memory succeed, the next one is refused.

@@ -179,6 +179,12 @@ extension Heap {
     return Value(cell)
   }
 
+  /// Makes a storage bigger, or as small as what it holds.
+  func resize(_ storage: Value, capacity: Int) {
+    storage.cell[1] = UInt64(UInt(bitPattern: resized(storage.elements, from: storage.capacity, to: capacity)))
+    storage.cell[2] = UInt64(capacity)
+  }
+
   func setLength(_ v: Value, _ n: Int) {
     v.cell[0] = v.cell[0] & 0xFFFF_FFFF | UInt64(truncatingIfNeeded: n) &<< 32
   }
