@@ -76,6 +76,9 @@ public final class SystemHost: Host {
   public func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {
     if stream == .standardOutput || configuration.output == .captured {
       output.write(bytes)
+    } else if configuration.output == .standardError {
+      output.write(bytes)
+      output.flush()
     } else {
       // What was printed before the error message must stand before it.
       output.flush()

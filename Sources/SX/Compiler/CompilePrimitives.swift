@@ -93,6 +93,7 @@ extension Compiler {
       emit(.addInteger, n: 3, a: destination, b: -1, c: try operand(arguments[0]))
       return
     case .add, .subtract, .multiply:
+      if arguments.count == 1 { return try unary(operation, arguments[0], destination) }
       if arguments.count > 2 { return try chain(operation, arguments, destination) }
       if operation != .multiply, let i = smallInteger(arguments[1]), i > Int(Int16.min) {
         emit(.addInteger, n: operation == .add ? 0 : 1, a: destination, b: operation == .add ? i : -i, c: try operand(arguments[0]))
@@ -146,6 +147,16 @@ extension Compiler {
       default: .cons
       }
     emit(op, n: 2, a: destination, b: x, c: y)
+  }
+
+  /// Sums, differences and products of one operand are those of two.
+  mutating func unary(_ operation: OpenCoded, _ argument: Node, _ destination: Int) throws {
+    guard operation == .subtract else {
+      return try primitive(operation, [argument, .constant(.fix(operation == .add ? 0 : 1))], destination)
+    }
+    let zero = temporary()
+    load(.fix(0), zero)
+    emit(.subtract, n: 1, a: destination, b: zero, c: try operand(argument))
   }
 
   /// The instruction for arithmetic with a number that stands in the source, and which operand is not that number.

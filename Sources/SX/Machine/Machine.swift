@@ -52,6 +52,8 @@ final class Machine {
   var expansionSize = 0
   /// Where the form stands whose macro is running.
   var expansionSpan = SourceSpan.none
+  /// That form.
+  var expansionForm = Value.nil
   private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil, reverseNative = Value.nil
 
   // MARK: Fibers
@@ -269,9 +271,9 @@ final class Machine {
 
   /// Calls a macro on unevaluated forms.
   func expand(_ macro: Macro, _ form: Value, _ arguments: [Value], name: String, _ span: SourceSpan) throws -> Value {
-    let outer = expansionSpan
-    expansionSpan = span
-    defer { expansionSpan = outer }
+    let outer = (expansionSpan, expansionForm)
+    (expansionSpan, expansionForm) = (span, form)
+    defer { (expansionSpan, expansionForm) = outer }
     do {
       let expansion = try callNested(macro.closure, arguments)
       compileRoots.append(expansion)

@@ -67,20 +67,20 @@ extension Machine {
     return error("\(name): argument 2: index \(index) is out of range for a vector of length \(vector.values.count)")
   }
 
-  /// `swapped`: the source says `>` or `>=`, and `a` is its second argument.
-  @inline(never) func less(_ a: Value, _ b: Value, _ swapped: UInt8) throws -> Bool {
+  /// `swapped`: the source says `>` or `>=`, and `a` is what it has second. `position`: which argument of the source's expression that is.
+  @inline(never) func less(_ a: Value, _ b: Value, _ swapped: UInt8, _ position: Int = 2) throws -> Bool {
     if a.isFlo, b.isFlo { return a.floValue < b.floValue }
     if let order = Arithmetic.compare(a, b) { return order == .less }
     if a.isString, b.isString { return a.textLess(b) }
     if !isStrict, let x = coerced(a), let y = coerced(b), let order = Arithmetic.compare(x, y) { return order == .less }
-    throw swapped == 0 ? notANumber("<", a, b) : notANumber(">", b, a)
+    throw swapped == 0 ? notANumber("<", a, b, position) : notANumber(">", b, a, position)
   }
-  @inline(never) func lessOrEqual(_ a: Value, _ b: Value, _ swapped: UInt8) throws -> Bool {
+  @inline(never) func lessOrEqual(_ a: Value, _ b: Value, _ swapped: UInt8, _ position: Int = 2) throws -> Bool {
     if a.isFlo, b.isFlo { return a.floValue <= b.floValue }
     if let order = Arithmetic.compare(a, b) { return order == .less || order == .equal }
     if a.isString, b.isString { return !b.textLess(a) }
     if !isStrict, let x = coerced(a), let y = coerced(b), let order = Arithmetic.compare(x, y) { return order == .less || order == .equal }
-    throw swapped == 0 ? notANumber("<=", a, b) : notANumber(">=", b, a)
+    throw swapped == 0 ? notANumber("<=", a, b, position) : notANumber(">=", b, a, position)
   }
   /// `numeric`: the source says `zero?`, which takes numbers only.
   @inline(never) func equalsInteger(_ a: Value, _ b: Value, _ numeric: UInt8) throws -> Bool {
