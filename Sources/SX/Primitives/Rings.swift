@@ -139,7 +139,7 @@ enum Weight {
 extension NativeTable {
   mutating func installRings() {
     @Sendable func ring(_ m: Machine, _ args: Arguments, _ name: String) throws -> Ring {
-      guard args[0].isKind(.object), let ring = args[0].object as? Ring else { throw m.wrongType(name, 1, "ring", args[0]) }
+      guard let ring = args[0].object(as: Ring.self) else { throw m.wrongType(name, 1, "ring", args[0]) }
       return ring
     }
     @Sendable func capacity(_ m: Machine, _ n: Int, _ name: String) throws -> Int {
