@@ -334,6 +334,14 @@ def test_a_slow_collector_gets_nothing_twice(serve):
         assert "no answer within 300 ms" in server.err
 
 
+def test_a_timeout_of_zero_is_no_timeout(serve):
+    with Receiver(answers=((200, {"delay": "1"}, "{}"),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="0", OTEL_EXPORTER_OTLP_TIMEOUT="0")
+        server.get("/health")
+        wait_until(lambda: server.value("(get (otel/stats) :exported)") == 1, "the span to be taken", seconds=20)
+        assert server.value("(get (otel/stats) :failed)") == 0
+
+
 def test_a_slow_collector_does_not_hold_up_requests(serve):
     with Receiver(answers=((200, {"delay": "3"}, "{}"),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="10")

@@ -49,7 +49,7 @@ extension Machine {
         try native.control(self, slot, n)
       }
     case .object:
-      if let parameter = f.object as? Parameter {
+      if let parameter = f.object(as: Parameter.self) {
         guard n == 0 else { throw error("a parameter takes no argument, got \(n)", hint: "use `parameterize` to bind it") }
         slot[0] = parameterValue(parameter, f)
       } else if let continuation = f.object as? Continuation {

@@ -85,6 +85,13 @@ extension NativeTable {
       m.random.fill(hex: text.bytes, count: n, m.host)
       return text
     }
+    add("random-id", required("bytes", .integer), needs: .random, doc: "So many random bytes from the operating system, not all of them zero, as lower-case hex: an identifier.", example: "(string-length (random-id 8)) → 16") { m, args in
+      let n = args.integer(0)
+      guard n >= 1, n <= 1 << 10 else { throw m.error("random-id: expected 1 to \(1 << 10) bytes, got \(n)") }
+      let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
+      repeat { m.random.fill(hex: text.bytes, count: n, m.host) } while text.utf8.allSatisfy { $0 == 0x30 }
+      return text
+    }
     add("hex-digits?", required("text"), required("count", .integer), doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in
       guard args[0].isString, args[0].byteCount == args.integer(1) else { return .false }
       return .bool(args[0].utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x66 })
