@@ -44,7 +44,9 @@ final class Heap {
   /// Words handed out, and bytes outside the slabs given back, in all collections so far.
   private var suppliedEarlier = 0, externalReleased = 0
   private(set) var externalBytes = 0
-  private var externalThreshold = 64 << 20
+  /// Memory outside the slabs grows to this, or to twice what is alive, before it is a reason to collect.
+  private static let externalFloor = 24 << 20
+  private var externalThreshold = Heap.externalFloor
   private(set) var collections = 0
   private(set) var wantsCollection = false
   private var foregoneSafepoints = 0
@@ -257,7 +259,7 @@ final class Heap {
     for words in 0...Heap.largestClass { pending[words] = blocks[words] }
     externalReleased += externalBytes - marker.externalBytes
     externalBytes = marker.externalBytes
-    externalThreshold = max(64 << 20, externalBytes * 2)
+    externalThreshold = max(Heap.externalFloor, externalBytes * 2)
     // Counting what is handed out, and not blocks, keeps the heap at about twice what is alive, however many collections there are.
     suppliedEarlier += suppliedWords
     suppliedWords = 0
