@@ -185,8 +185,9 @@ final class Machine {
 
   /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
   func setGlobal(_ index: Int, _ v: Value) throws {
+    // What is pending has no value yet. Nearly every assignment is to what has one.
+    if globals[index] == .unbound, !pending.isEmpty { pending[index] = nil }
     globals[index] = v
-    if !pending.isEmpty { pending[index] = nil }
     guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
     let isOriginal = v.isKind(.native) && v.native.name == String(describing: operation.name)
     guard originals[Int(operation.rawValue)] != isOriginal else { return }
