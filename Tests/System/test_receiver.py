@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import os
+import socket
 import struct
 import threading
 import zlib
@@ -434,23 +435,27 @@ def many_spans(count: int) -> bytes:
 
 def test_others_are_served_while_a_long_import_goes_on(serve):
     server = serve()
-    connection = server.connect()
     body = many_spans(100_000)
+    # Where this process gets no time for so long that the import is over, it proves nothing.
+    assert any(served_before_the_end(server, body) for _ in range(5))
+    assert server.value("(get (otel/stats) :recorded)") >= 100_001
+
+
+def served_before_the_end(server, body: bytes) -> bool:
+    """Whether ten requests, one after the other, are answered between the last byte of an import and its answer."""
     head = f"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: {PROTOBUF}\r\ncontent-length: {len(body)}\r\n\r\n"
-    with connection, connection.makefile("rb") as stream:
-        # Whatever comes before the last byte is there when the server begins to take it apart.
-        connection.sendall(head.encode() + body[:-1])
-        assert server.get("/health").status == 200
-        connection.sendall(body[-1:])
-        # One after the other: each was sent when the one before had been answered, and none had to wait for the import.
-        answered = [server.get("/health").status for _ in range(10)]
+    with server.connect() as connection, connection.makefile("rb") as stream:
+        connection.sendall(head.encode() + body)
+        assert [server.get("/health").status for _ in range(10)] == [200] * 10
         connection.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            connection.recv(1)
+        try:
+            connection.recv(1, socket.MSG_PEEK)
+            goes_on = False
+        except BlockingIOError:
+            goes_on = True
         connection.settimeout(PATIENCE)
         assert stream.readline().split()[1] == b"200"
-    assert answered == [200] * 10
-    assert server.value("(get (otel/stats) :recorded)") >= 100_001
+        return goes_on
 
 
 # ── The other way: our own export in protobuf ────────────────────────────────────────────────────
