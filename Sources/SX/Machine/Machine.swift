@@ -86,13 +86,16 @@ final class Machine {
   static let slice = 50_000
   let cancellation = Cancellation()
   var budget = Budget()
-  var capabilities = Capabilities.none
+  var capabilities = Capabilities.none { didSet { granted.pointee = capabilities.bits } }
+  /// The same as bits, in raw memory: primitives ask for it at every call.
+  let granted: UnsafeMutablePointer<UInt32>
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
   let random = RandomPool()
   var standardPorts = StandardPorts()
   var gensymCount = 0
-  var lastNow = 0
+  /// The latest time that anybody was told, in nanoseconds since 1970. In raw memory for the same reason.
+  let lastNow: UnsafeMutablePointer<Int>
 
   init(host: any Host) {
     self.host = host
@@ -100,6 +103,10 @@ final class Machine {
     safepoint.initialize(to: Machine.slice)
     work = .allocate(capacity: 1)
     work.initialize(to: Machine.checkInterval)
+    granted = .allocate(capacity: 1)
+    granted.initialize(to: 0)
+    lastNow = .allocate(capacity: 1)
+    lastNow.initialize(to: 0)
     var seed: UInt64 = 0
     withUnsafeMutableBytes(of: &seed) { host.randomBytes($0) }
     heap = Heap(safepoint: safepoint, hashSeed: seed)
@@ -128,6 +135,8 @@ final class Machine {
     globals.deallocate()
     safepoint.deallocate()
     work.deallocate()
+    granted.deallocate()
+    lastNow.deallocate()
     state.deallocate()
     halt.deallocate()
   }
