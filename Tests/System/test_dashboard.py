@@ -578,6 +578,13 @@ class Stream:
                 event = {}
         raise AssertionError("waited in vain for an event")
 
+    def next_of(self, kind: str) -> dict[str, str]:
+        """The next event of a kind."""
+        while True:
+            event = self.next()
+            if event["event"] == kind:
+                return event
+
     def next_trace(self) -> dict[str, str]:
         """The next finished trace, with its data decoded."""
         while True:
@@ -675,6 +682,42 @@ def test_a_reader_that_never_reads_costs_neither_memory_nor_the_others(serve):
             assert stream.next_trace()["data"]["name"] == "GET /boom"
     finally:
         idle.close()
+
+
+def test_a_slow_reader_hears_what_it_missed_and_another_one_misses_nothing(serve):
+    server = serve()
+    rounds, each = 40, 100
+    with Stream(server) as slow, Stream(server) as fast:
+        wait_until(lambda: server.value("otel/-streams") == 2, "two readers", seconds=20)
+        # 4,000 spans of 10 kB: more than sockets hold, and more than the ring, which has room for 1,000.
+        for n in range(rounds):
+            server.evaluate(f'(for-each (fn (n) (otel/with-span (str (+ n {n * each})) {{:text (repeat "x" 10000)}} (fn () nil) {{:kind "producer" :parent {{:trace "{TRACE}" :span "b7ad6b7169203331"}}}})) (range 0 {each}))')
+            # It keeps pace, however far behind the other one is.
+            assert [json.loads(fast.next_of("otel.span")["data"])["name"] for _ in range(each)] == [str(n * each + k) for k in range(each)]
+        seen, missed = [], 0
+        while not seen or seen[-1] < rounds * each - 1:
+            event = slow.next()
+            if event["event"] == "otel.gap":
+                missed += json.loads(event["data"])["missed"]
+            elif event["event"] == "otel.span":
+                seen.append(int(json.loads(event["data"])["name"]))
+    assert missed > 0
+    assert seen == sorted(set(seen))
+    assert len(seen) + missed == rounds * each
+
+
+def test_a_span_that_is_too_long_for_an_event_comes_without_its_attributes(serve):
+    server = serve()
+    with Stream(server) as stream:
+        server.evaluate('(otel/with-span "long" {:text (repeat "x" 100000)} (fn () nil))')
+        event = stream.next()
+        assert len(event["data"]) < 1000
+        span = json.loads(event["data"])
+        assert (span["name"], span["attrs"], span["cut"]) == ("long", {}, True)
+        assert stream.next_trace()["data"]["name"] == "long"
+        server.evaluate('(otel/with-span "short" {:text "x"} (fn () nil))')
+        span = json.loads(stream.next()["data"])
+        assert (span["attrs"], "cut" in span) == ({"text": "x"}, False)
 
 
 def resident(server) -> int:

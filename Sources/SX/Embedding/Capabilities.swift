@@ -79,6 +79,9 @@ public struct Capabilities: Sendable, Equatable {
     }
   }
 
+  /// What is granted, one bit each; see `Capability.bit`.
+  var bits: UInt32 { Capability.allCases.reduce(0) { grants($1) ? $0 | $1.bit : $0 } }
+
   /// Whether a file is granted, to be read or to be loaded.
   func grants(_ capability: Capability, _ path: String) -> Bool {
     switch capability == .load ? load : read {
@@ -107,6 +110,10 @@ public struct Capabilities: Sendable, Equatable {
     let parent = place(of: path.hasPrefix("/") ? "/" + folder : folder.isEmpty ? "." : folder)
     return (parent == "/" ? "" : parent) + "/" + name
   }
+}
+
+extension Capability {
+  var bit: UInt32 { 1 << UInt32(Capability.allCases.firstIndex(of: self) ?? 31) }
 }
 
 extension Machine {

@@ -89,13 +89,16 @@ final class Machine {
   static let slice = 50_000
   let cancellation = Cancellation()
   var budget = Budget()
-  var capabilities = Capabilities.none
+  var capabilities = Capabilities.none { didSet { granted.pointee = capabilities.bits } }
+  /// The same as bits, in raw memory: primitives ask for it at every call.
+  let granted: UnsafeMutablePointer<UInt32>
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
   let random = RandomPool()
   var standardPorts = StandardPorts()
   var gensymCount = 0
-  var lastNow = 0
+  /// The latest time that anybody was told, in nanoseconds since 1970. In raw memory for the same reason.
+  let lastNow: UnsafeMutablePointer<Int>
 
   init(host: any Host) {
     self.host = host
@@ -103,6 +106,10 @@ final class Machine {
     safepoint.initialize(to: Machine.slice)
     work = .allocate(capacity: 1)
     work.initialize(to: Machine.checkInterval)
+    granted = .allocate(capacity: 1)
+    granted.initialize(to: 0)
+    lastNow = .allocate(capacity: 1)
+    lastNow.initialize(to: 0)
     var seed: UInt64 = 0
     withUnsafeMutableBytes(of: &seed) { host.randomBytes($0) }
     heap = Heap(safepoint: safepoint, hashSeed: seed)
@@ -132,6 +139,8 @@ final class Machine {
     globals.deallocate()
     safepoint.deallocate()
     work.deallocate()
+    granted.deallocate()
+    lastNow.deallocate()
     state.deallocate()
     halt.deallocate()
   }
@@ -190,8 +199,9 @@ final class Machine {
 
   /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
   func setGlobal(_ index: Int, _ v: Value) throws {
+    // What is pending has no value yet. Nearly every assignment is to what has one.
+    if globals[index] == .unbound, !pending.isEmpty { pending[index] = nil }
     globals[index] = v
-    if !pending.isEmpty { pending[index] = nil }
     guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
     let isOriginal = v.isKind(.native) && v.native.name == String(describing: operation.name)
     guard originals[Int(operation.rawValue)] != isOriginal else { return }

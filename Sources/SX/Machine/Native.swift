@@ -200,8 +200,9 @@ struct NativeTable {
   mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, for publicName: String? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
     var checked = body
     if let capability, capability != .environment {
+      let bit = capability.bit
       checked = { m, args in
-        try m.demand(capability, publicName ?? name)
+        if m.granted.pointee & bit == 0 { try m.demand(capability, publicName ?? name) }
         return try body(m, args)
       }
     }
@@ -210,8 +211,9 @@ struct NativeTable {
   mutating func addControl(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
     var checked = control
     if let capability, capability != .environment {
+      let bit = capability.bit
       checked = { m, slot, n in
-        try m.demand(capability, name)
+        if m.granted.pointee & bit == 0 { try m.demand(capability, name) }
         try control(m, slot, n)
       }
     }

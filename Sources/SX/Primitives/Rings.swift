@@ -1,6 +1,24 @@
 /// A bounded buffer that drops its oldest element when it has too many, or when they take too many bytes.
 final class Ring: HeapObject {
-  private var slots: [Value]
+  /// One property for all there is, because every access to one of a class is checked while it goes on.
+  var buffer: RingBuffer
+
+  init(capacity: Int, mostBytes: Int? = nil) { buffer = RingBuffer(capacity: capacity, mostBytes: mostBytes) }
+  override var typeName: String { "ring" }
+  override func describe(_ machine: Machine) -> String { "#<ring \(buffer.count)/\(buffer.capacity)>" }
+  override var externalBytes: Int { buffer.slots.count * MemoryLayout<RingBuffer.Slot>.stride + 96 }
+  override func trace(_ marker: inout Marker) { for slot in buffer.slots { marker.mark(slot.value) } }
+}
+
+struct RingBuffer {
+  struct Slot {
+    var value: Value
+    /// 0 when nobody asks for bytes.
+    var weight: Int
+  }
+
+  /// Slots are taken as they are needed, so a large capacity costs nothing by itself.
+  private(set) var slots: [Slot] = []
   private var start = 0
   private(set) var count = 0
   private(set) var capacity: Int
@@ -11,33 +29,37 @@ final class Ring: HeapObject {
   /// What the elements may take, as `Weight` estimates it; nil when nobody asks.
   private(set) var mostBytes: Int?
   private(set) var bytes = 0
-  /// Of the element in the same slot; empty without a limit.
-  private var weights: [Int] = []
 
-  /// Slots are taken as they are needed, so a large capacity costs nothing by itself.
-  init(capacity: Int, mostBytes: Int? = nil) {
+  init(capacity: Int, mostBytes: Int?) {
     self.capacity = capacity
     self.mostBytes = mostBytes
-    slots = []
   }
-  override var typeName: String { "ring" }
-  override func describe(_ machine: Machine) -> String { "#<ring \(count)/\(capacity)>" }
-  override var externalBytes: Int { (slots.count + weights.count) * 8 + 96 }
-  override func trace(_ marker: inout Marker) { for v in slots { marker.mark(v) } }
 
-  func push(_ v: Value) {
+  mutating func push(_ v: Value) {
     total += 1
     guard capacity > 0 else { return dropped += 1 }
-    if count == capacity { dropOldest() }
-    let slot = place(count)
-    if slot == slots.count { slots.append(v) } else { slots[slot] = v }
-    count += 1
-    guard let mostBytes else { return }
-    let weight = Weight.of(v)
-    if slot == weights.count { weights.append(weight) } else { weights[slot] = weight }
-    bytes += weight
-    while bytes > mostBytes, count > 1 {
-      dropOldest()
+    let slot = Slot(value: v, weight: mostBytes == nil ? 0 : Weight.of(v))
+    bytes += slot.weight
+    if count == capacity {
+      bytes -= slots[start].weight
+      slots[start] = slot
+      start = place(1)
+      dropped += 1
+    } else {
+      let at = place(count)
+      if at == slots.count { slots.append(slot) } else { slots[at] = slot }
+      count += 1
+    }
+    if let mostBytes, bytes > mostBytes { shed(to: mostBytes) }
+  }
+  /// The newest of all stays, however large it is.
+  private mutating func shed(to most: Int) {
+    while bytes > most, count > 1 {
+      bytes -= slots[start].weight
+      slots[start].value = .nil
+      start = place(1)
+      count -= 1
+      dropped += 1
       droppedForBytes += 1
     }
   }
@@ -46,42 +68,30 @@ final class Ring: HeapObject {
     let slot = start + i
     return slot < capacity ? slot : slot - capacity
   }
-  private func dropOldest() {
-    slots[start] = .nil
-    if mostBytes != nil { bytes -= weights[start] }
-    start = place(1)
-    count -= 1
-    dropped += 1
-  }
-  /// Measures from now on what is in it; the newest that fit stay, and the newest of all in any case.
-  func limit(bytes most: Int) {
-    let kept = last(count)
+  /// Measures from now on what is in it; the newest that fit stay.
+  mutating func limit(bytes most: Int) {
     mostBytes = most
-    refill(kept)
-    while bytes > most, count > 1 {
-      dropOldest()
-      droppedForBytes += 1
-    }
+    refill(last(count))
+    shed(to: most)
   }
-  private func refill(_ elements: [Value]) {
-    slots = elements
+  private mutating func refill(_ elements: [Value]) {
+    slots = elements.map { Slot(value: $0, weight: mostBytes == nil ? 0 : Weight.of($0)) }
     start = 0
     count = elements.count
-    weights = mostBytes == nil ? [] : elements.map(Weight.of)
-    bytes = weights.reduce(0, +)
+    bytes = slots.reduce(0) { $0 + $1.weight }
   }
   /// The newest `n`, oldest first.
   func last(_ n: Int) -> [Value] {
     let n = min(max(0, n), count)
-    return (count - n..<count).map { slots[place($0)] }
+    return (count - n..<count).map { slots[place($0)].value }
   }
-  func clear() {
+  mutating func clear() {
     refill([])
     dropped = 0
     droppedForBytes = 0
   }
   /// Keeps the newest that still fit.
-  func resize(_ newCapacity: Int) {
+  mutating func resize(_ newCapacity: Int) {
     let kept = last(newCapacity)
     dropped += count - kept.count
     capacity = newCapacity
@@ -100,12 +110,16 @@ enum Weight {
     return weigh(v, &parts, 0)
   }
 
-  private static func weigh(_ v: Value, _ parts: inout Int, _ depth: Int) -> Int {
+  /// Most parts are numbers or texts, which need no call.
+  @inline(__always) private static func weigh(_ v: Value, _ parts: inout Int, _ depth: Int) -> Int {
     guard v.isCell else { return 0 }
+    return v.isString ? 32 + v.byteCount : weighCompound(v, &parts, depth)
+  }
+
+  @inline(never) private static func weighCompound(_ v: Value, _ parts: inout Int, _ depth: Int) -> Int {
     parts -= 1
     guard parts > 0, depth < deepest else { return 64 }
     switch v.kind {
-    case .string: return 32 + v.byteCount
     case .dict:
       if DictRepresentation.of(v.cell) == .flat {
         let entries = v.word(1).cell + 1
@@ -119,6 +133,7 @@ enum Weight {
       for (name, value) in entries { sum += key(name) + weigh(value, &parts, depth + 1) }
       return sum
     case .pair, .slice, .mutableList:
+      guard v.length > 0 else { return 32 }
       var sum = 32
       for element in ListElements(v) {
         sum += 16 + weigh(element, &parts, depth + 1)
@@ -154,36 +169,36 @@ extension NativeTable {
       let most = try args.optional(1).map { _ in try bytes(m, args.integer(1), "make-ring") }
       return m.heap.allocate(object: Ring(capacity: try capacity(m, args.integer(0), "make-ring"), mostBytes: most))
     }
-    add("ring-bytes", required("ring"), doc: "How many bytes its elements take, as estimated; 0 when it was made without a limit of them.", example: "(let ((r (make-ring 9 1000))) (ring-push! r \"abc\") (ring-bytes r)) → 35") { m, args in .fix(try ring(m, args, "ring-bytes").bytes) }
+    add("ring-bytes", required("ring"), doc: "How many bytes its elements take, as estimated; 0 when it was made without a limit of them.", example: "(let ((r (make-ring 9 1000))) (ring-push! r \"abc\") (ring-bytes r)) → 35") { m, args in .fix(try ring(m, args, "ring-bytes").buffer.bytes) }
     add("ring-set-bytes!", required("ring"), required("bytes", .integer), doc: "Changes how many bytes its elements may take; the newest stay.") { m, args in
-      try ring(m, args, "ring-set-bytes!").limit(bytes: try bytes(m, args.integer(1), "ring-set-bytes!"))
+      try ring(m, args, "ring-set-bytes!").buffer.limit(bytes: try bytes(m, args.integer(1), "ring-set-bytes!"))
       return .nil
     }
-    add("ring-dropped-for-bytes", required("ring"), doc: "How many of the elements it has dropped had to go because all together took too many bytes.") { m, args in .fix(try ring(m, args, "ring-dropped-for-bytes").droppedForBytes) }
+    add("ring-dropped-for-bytes", required("ring"), doc: "How many of the elements it has dropped had to go because all together took too many bytes.") { m, args in .fix(try ring(m, args, "ring-dropped-for-bytes").buffer.droppedForBytes) }
     add("ring-push!", required("ring"), required("value"), doc: "Adds an element. O(1).") { m, args in
-      try ring(m, args, "ring-push!").push(args[1])
+      try ring(m, args, "ring-push!").buffer.push(args[1])
       return .nil
     }
     add("ring-append!", required("ring"), required("list", .list), doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
       let r = try ring(m, args, "ring-append!")
-      for v in ListElements(args[1]) { r.push(v) }
+      for v in ListElements(args[1]) { r.buffer.push(v) }
       return .nil
     }
     add("ring->list", required("ring"), doc: "The elements, oldest first.") { m, args in
       let r = try ring(m, args, "ring->list")
-      return m.heap.list(r.last(r.count))
+      return m.heap.list(r.buffer.last(r.buffer.count))
     }
-    add("ring-last", required("ring"), required("n", .integer), doc: "The newest `n` elements, oldest first.") { m, args in m.heap.list(try ring(m, args, "ring-last").last(args.integer(1))) }
-    add("ring-len", required("ring"), doc: "How many elements it holds.") { m, args in .fix(try ring(m, args, "ring-len").count) }
-    add("ring-cap", required("ring"), doc: "How many elements it can hold.") { m, args in .fix(try ring(m, args, "ring-cap").capacity) }
-    add("ring-dropped", required("ring"), doc: "How many elements it has dropped since it was made or cleared.") { m, args in .fix(try ring(m, args, "ring-dropped").dropped) }
-    add("ring-total", required("ring"), doc: "How many elements were ever pushed.") { m, args in .fix(try ring(m, args, "ring-total").total) }
+    add("ring-last", required("ring"), required("n", .integer), doc: "The newest `n` elements, oldest first.") { m, args in m.heap.list(try ring(m, args, "ring-last").buffer.last(args.integer(1))) }
+    add("ring-len", required("ring"), doc: "How many elements it holds.") { m, args in .fix(try ring(m, args, "ring-len").buffer.count) }
+    add("ring-cap", required("ring"), doc: "How many elements it can hold.") { m, args in .fix(try ring(m, args, "ring-cap").buffer.capacity) }
+    add("ring-dropped", required("ring"), doc: "How many elements it has dropped since it was made or cleared.") { m, args in .fix(try ring(m, args, "ring-dropped").buffer.dropped) }
+    add("ring-total", required("ring"), doc: "How many elements were ever pushed.") { m, args in .fix(try ring(m, args, "ring-total").buffer.total) }
     add("ring-set-cap!", required("ring"), required("capacity", .integer), doc: "Changes how many it can hold; the newest stay.") { m, args in
-      try ring(m, args, "ring-set-cap!").resize(try capacity(m, args.integer(1), "ring-set-cap!"))
+      try ring(m, args, "ring-set-cap!").buffer.resize(try capacity(m, args.integer(1), "ring-set-cap!"))
       return .nil
     }
     add("ring-clear!", required("ring"), doc: "Drops all elements, uncounted.") { m, args in
-      try ring(m, args, "ring-clear!").clear()
+      try ring(m, args, "ring-clear!").buffer.clear()
       return .nil
     }
     add("ring?", required("value"), doc: "Is it a ring buffer?") { _, args in .bool(args[0].object(as: Ring.self) != nil) }
