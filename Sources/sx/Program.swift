@@ -23,10 +23,10 @@ enum Program {
   ///   - timeout: seconds that `body` may take.
   ///   - capabilities: what scripts may use.
   static func run(
-    arguments: [String] = [], stopsServersOnSignals: Bool = false, heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, capabilities: Capabilities = .all,
+    arguments: [String] = [], stopsServersOnSignals: Bool = false, exitsOnSignals: Bool = false, heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, capabilities: Capabilities = .all,
     _ body: @escaping @Sendable (Interpreter, SystemHost) throws -> Void
   ) -> Never {
-    let configuration = SystemHost.Configuration(arguments: arguments, stopsServersOnSignals: stopsServersOnSignals, capabilities: capabilities)
+    let configuration = SystemHost.Configuration(arguments: arguments, stopsServersOnSignals: stopsServersOnSignals, exitsOnSignals: exitsOnSignals, capabilities: capabilities)
     let late = "took longer than \(Milliseconds.text((timeout ?? 0) * 1000))"
     var status: Int32 = 1
     do {

@@ -129,6 +129,10 @@ extension Machine {
   func start(_ fiber: Fiber) throws -> Exit {
     load(fiber)
     do {
+      if let status = fiber.requestedExit {
+        (fiber.requestedExit, fiber.startArguments, fiber.delivery) = (nil, nil, nil)
+        throw ExitRequest(status: status)
+      }
       try takeDelivery(fiber)
     } catch {
       try recover(error)

@@ -70,6 +70,8 @@ final class Fiber: HeapObject {
   }
   /// Why it ends instead of running on.
   var interruption: Interruption?
+  /// The status with which it exits instead of running on.
+  var requestedExit: Int32?
   /// Number of arguments of the function in the bottom slot, until it is called.
   var startArguments: Int? {
     get { record.pointee.startArguments < 0 ? nil : record.pointee.startArguments }

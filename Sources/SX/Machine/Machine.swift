@@ -88,6 +88,8 @@ final class Machine {
   /// Safepoints per time slice.
   static let slice = 50_000
   let cancellation = Cancellation()
+  /// The fibers whose end the host waits for, the latest last.
+  var awaited: [UInt64] = []
   var budget = Budget()
   var capabilities = Capabilities.none { didSet { granted.pointee = capabilities.bits } }
   /// The same as bits, in raw memory: primitives ask for it at every call.

@@ -1,7 +1,7 @@
 extension Native {
   /// Primitives that take handler records, winders and parts of stacks as they are, and could break the machine in the hands of a program.
   static let forPreludeOnly = [
-    "control/-abort", "control/-continuation-winders", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
+    "control/-abort", "control/-continuation-winders", "control/-continue-exit", "control/-end-program", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
     "control/-handler-winders", "control/-handlers", "control/-part-winders", "control/-pop-prompt!", "control/-pop-winder!", "control/-push-prompt!", "control/-push-winder!",
     "control/-reinstate", "control/-reinstate-part", "control/-set-handlers!", "control/-set-winders!", "control/-transfer!", "control/-uncaught",
     "control/-winders",
