@@ -15,8 +15,12 @@ run: build
 # is a tenth of the start and 4 MB of memory.
 FIXED := $(shell [ "$$(uname)" = Linux ] && echo -Xlinker -no-pie)
 
+# The loop of the machine jumps from instruction to instruction. With these LLVM copies that jump to the end of every instruction, which processors
+# predict better than one for all.
+DISPATCH := $(foreach option,-tail-dup-pred-size=4000 -tail-dup-succ-size=4000,-Xswiftc -Xllvm -Xswiftc $(option))
+
 build: swift readline
-	swift build -c release --static-swift-stdlib --product sx $(FIXED)
+	swift build -c release --static-swift-stdlib --product sx $(FIXED) $(DISPATCH)
 
 test: swift readline browser promtool python
 	swift build --build-tests

@@ -51,6 +51,9 @@ extension Compiler {
         }
       return [emit(op, a: register, b: i)]
     }
+    if !jumpIf, mayUseNearConstants, case .constant(let v) = arguments[1], v.isFix || v.isFlo, let op = Op(unless: operation) {
+      return [emit(op, a: try operand(arguments[0]), nearConstant: v)]
+    }
     if let i = smallInteger(arguments[0]), operation == .equal {
       let register = try operand(arguments[1])
       return [emit(jumpIf ? .jumpIfEqualInteger : .jumpUnlessEqualInteger, a: register, b: i)]
@@ -194,5 +197,18 @@ extension Compiler {
       top = save
     }
     if register != destination { emit(.move, a: destination, b: register) }
+  }
+}
+
+extension Op {
+  /// The jump that is taken unless a comparison with a number of the source holds.
+  fileprivate init?(unless comparison: OpenCoded) {
+    switch comparison {
+    case .less: self = .jumpUnlessLessConstant
+    case .lessOrEqual: self = .jumpUnlessLessOrEqualConstant
+    case .greater: self = .jumpUnlessGreaterConstant
+    case .greaterOrEqual: self = .jumpUnlessGreaterOrEqualConstant
+    default: return nil
+    }
   }
 }

@@ -11,8 +11,8 @@ struct Compiler {
   var constantIndex: [UInt64: Int] = [:]
   /// Instructions whose distance to a constant is not known before the end.
   var constantUses: [(at: Int, constant: Int)] = []
-  /// The same where the distance has to fit into 16 bits.
-  var nearConstantUses: [(at: Int, constant: Int)] = []
+  /// The same where the distance has to fit into 16 bits, in operand `c` or, in a jump, in `b`.
+  var nearConstantUses: [(at: Int, constant: Int, isJump: Bool)] = []
   /// Off for a function so long that they do not.
   var mayUseNearConstants = true
   private var reachesConstants: Bool { nearConstantUses.allSatisfy { instructions.count - $0.at + $0.constant <= UInt16.max } }
@@ -61,7 +61,8 @@ struct Compiler {
       compiler.instructions[use.at].c = UInt16(truncatingIfNeeded: distance >> 16)
     }
     for use in compiler.nearConstantUses {
-      compiler.instructions[use.at].c = UInt16(n - use.at + use.constant)
+      let distance = UInt16(n - use.at + use.constant)
+      if use.isJump { compiler.instructions[use.at].b = distance } else { compiler.instructions[use.at].c = distance }
     }
     guard compiler.highest < 60_000 else { throw SyntaxError(message: "the function needs too many registers", span: code.lambda.span, hint: "split it into smaller functions") }
     code.install(compiler.instructions, compiler.spans, compiler.constants, frameSize: max(2, compiler.highest + 1), openCoded: compiler.openCoded, cell: code.lambda.code)
@@ -117,7 +118,12 @@ struct Compiler {
     return at
   }
   mutating func emit(_ op: Op, n: Int, a: Int, b: Int, nearConstant: Value) {
-    nearConstantUses.append((emit(op, n: n, a: a, b: b), index(of: nearConstant)))
+    nearConstantUses.append((emit(op, n: n, a: a, b: b), index(of: nearConstant), false))
+  }
+  mutating func emit(_ jump: Op, a: Int, nearConstant: Value) -> Int {
+    let at = emit(jump, a: a)
+    nearConstantUses.append((at, index(of: nearConstant), true))
+    return at
   }
   mutating func index(of constant: Value) -> Int {
     if let known = constantIndex[constant.bits] { return known }
@@ -402,8 +408,8 @@ struct Compiler {
       try tail(body)
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
     case .call(.enclosingFunction, let arguments, let span) where repeats(arguments): try at(span) { try $0.again($0.selfLoop, arguments) }
-    case .call(.global(let index, let place), let arguments, let span) where repeats(arguments) && machine.globalNames[index].text == lambda.name:
-      try callSelf(index, arguments, place, span)
+    case .call(.global(let index, _), let arguments, let span) where repeats(arguments) && machine.globalNames[index].text == lambda.name:
+      try callSelf(index, arguments, span)
     case .call(let function, let arguments, let span): try callSequence(function, arguments, temporary(), span, tail: true)
     case .and(let nodes), .or(let nodes):
       let isAnd = if case .and = node { true } else { false }

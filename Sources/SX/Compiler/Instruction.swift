@@ -34,6 +34,8 @@ enum Op: UInt8 {
   case jumpIfLessInteger, jumpUnlessLessInteger, jumpIfLessOrEqualInteger, jumpUnlessLessOrEqualInteger
   case jumpIfGreaterInteger, jumpUnlessGreaterInteger, jumpIfGreaterOrEqualInteger, jumpUnlessGreaterOrEqualInteger
   case jumpIfEqualInteger, jumpUnlessEqualInteger
+  /// Compare [a] with the constant at distance b.
+  case jumpUnlessLessConstant, jumpUnlessLessOrEqualConstant, jumpUnlessGreaterConstant, jumpUnlessGreaterOrEqualConstant
 
   /// [a] ← [b] op [c]. n: which argument of the expression [c] is, for messages.
   case add, subtract, multiply, mod, divide, quotient, remainder
@@ -58,6 +60,8 @@ enum Op: UInt8 {
   case jumpUnlessSelf
   /// Goes on at the entry of the running closure, which is another one when it was compiled anew. A safepoint.
   case restart
+  /// The same if the global a | b << 16 is the running closure.
+  case restartIfSelf
   /// The same in place of the running frame.
   case tailCall, tailCallGlobal, tailCallSelf
   /// Return [a].
@@ -101,6 +105,8 @@ extension InstructionPointer {
   @inline(__always) var selfIndex: Int { Int(pointee.a) | Int(pointee.b) &<< 16 }
   /// The constant at distance `c`.
   @inline(__always) var nearConstant: Value { Value(bits: UnsafeRawPointer(self).load(fromByteOffset: Int(pointee.c) &* 8, as: UInt64.self)) }
+  /// The constant at distance `b`.
+  @inline(__always) var testConstant: Value { Value(bits: UnsafeRawPointer(self).load(fromByteOffset: Int(pointee.b) &* 8, as: UInt64.self)) }
   /// The constant at the distance that `index` says.
   @inline(__always) var constant: Value {
     Value(bits: UnsafeRawPointer(self).load(fromByteOffset: index &* 8, as: UInt64.self))

@@ -182,6 +182,19 @@ extension Machine {
           let x = base[ip.a], y = Value.fix(ip.integer)
           if x.isFix { if x != y { pc += ip.offset } } else if try !equalsInteger(x, y, ip.n) { pc += ip.offset }
 
+        case .jumpUnlessLessConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLess(x, y) { pc += ip.offset } } else if try !less(x, y, 0) { pc += ip.offset }
+        case .jumpUnlessLessOrEqualConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try !lessOrEqual(x, y, 0) { pc += ip.offset }
+        case .jumpUnlessGreaterConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLess(y, x) { pc += ip.offset } } else if try !less(y, x, 1) { pc += ip.offset }
+        case .jumpUnlessGreaterOrEqualConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(y, x) { pc += ip.offset } } else if try !lessOrEqual(y, x, 1) { pc += ip.offset }
+
         // MARK: Arithmetic
         case .add:
           let x = base[ip.b], y = base[ip.c]
@@ -296,6 +309,23 @@ extension Machine {
             continue
           }
           pc = f.closureEntry
+        case .restartIfSelf:
+          let f = base[-1]
+          if globals[ip.selfIndex] == f {
+            safepoint.pointee &-= 1
+            if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(base, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            pc = f.closureEntry
+          }
         case .jumpUnlessSelf: if globals[ip.selfIndex] != base[-1] { pc += ip.offset }
         case .callGlobal:
           let f = globals[ip.index]
