@@ -470,7 +470,7 @@ def test_the_exporter_speaks_protobuf_when_the_environment_says_so(serve):
             OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
         )
         server.get("/boom", {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "a=1"})
-        wait_until(lambda: len(receiver.spans) == 2, "2 spans at the receiver", seconds=20)
+        wait_until(lambda: len(receiver.spans) == 2, "2 spans at the receiver", seconds=60)
         headers = receiver.exports[0].headers
         assert (headers["content-type"], headers["content-encoding"]) == (PROTOBUF, "gzip")
         spans = {span.name: span for span in receiver.spans}
@@ -492,7 +492,7 @@ def test_a_partial_success_in_protobuf_is_reported(serve):
     with Receiver(answers=((200, {"content-type": PROTOBUF}, answer.SerializeToString()),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50", OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf")
         server.get("/health")
-        wait_until(lambda: "rejected 1 of 1 spans: too long a name" in server.err, "the collector's message", seconds=20)
+        wait_until(lambda: "rejected 1 of 1 spans: too long a name" in server.err, "the collector's message", seconds=60)
         assert receiver.attempts == 1
 
 

@@ -89,7 +89,7 @@ def test_open_spans_are_drawn_as_far_as_they_have_come(serve, sx):
     server = serve()
     asking = subprocess.Popen(["curl", "-s", f"{server.url}/slow?ms=4000"], stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: server.value("(len (otel/open-spans))") == 2, "the request to be under way", seconds=20)
+        wait_until(lambda: server.value("(len (otel/open-spans))") == 2, "the request to be under way", seconds=60)
         outcome = sx("spans", "--connect", str(server.probe_path))
         assert [name for name, _ in rows(outcome.out)] == ["GET /slow", "  wait for the supplier"]
         assert outcome.out.count(" …\n") == 2
@@ -108,7 +108,7 @@ def test_follow_draws_each_trace_once_when_it_has_ended(serve, sx, tmp_path):
             [binary(), "spans", "--connect", str(server.probe_path), "--follow"], stdout=out, stderr=out, env=environment(tmp_path)
         )
     try:
-        wait_until(lambda: server.value("otel/-watchers") == 1, "the follower to wait", seconds=20)
+        wait_until(lambda: server.value("otel/-watchers") == 1, "the follower to wait", seconds=60)
         server.get("/health")
         wait_until(lambda: "GET /health" in log.read_text(), "the first trace", seconds=10)
         server.get("/slow?ms=300")
