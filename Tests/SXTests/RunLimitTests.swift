@@ -164,4 +164,13 @@ import Testing
     let since = try #require(asked.withLock { $0 })
     #expect(ContinuousClock.now - since < .milliseconds(500))
   }
+
+  /// The compiler's work on a template grows with its size, however deep it is nested.
+  @Test func quasiquotesThatNestDeeplyTakeLinearWork() throws {
+    let depth = 200
+    let sx = Interpreter()
+    sx.limits = Limits(steps: 100 * depth)
+    let nested = String(repeating: "(quasiquote ", count: depth) + String(repeating: "(unquote ", count: depth) + "x" + String(repeating: ")", count: 2 * depth)
+    #expect(try sx.evaluate("(define x 5) \(nested) 7").integer == 7)
+  }
 }

@@ -1,6 +1,7 @@
 """The command in scripts: eval, run, check, test."""
 
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -290,6 +291,39 @@ def test_exit_takes_an_integer_and_stays_where_it_is_given_something_else(sx):
     outcome = sx("eval", '(guard (e (true (error-message e))) (exit "x"))')
     assert (outcome.status, outcome.out) == (0, '"exit: argument 1: expected integer, got string \\"x\\""\n')
 
+
+
+# ── A system without memory ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "(let ((d {})) (let loop ((i 0)) (dict-set! d (str i) i) (loop (+ i 1))))",
+        "(let ((t (make-hash-table))) (let loop ((i 0)) (hash-table-set! t i i) (loop (+ i 1))))",
+        "(let ((s (make-set))) (let loop ((i 0)) (set-add! s i) (loop (+ i 1))))",
+        "(let loop ((v (make-vector 1000000 0))) (loop (vector-append v v)))",
+        "(let loop ((v (make-bytevector 10000000 0))) (loop (bytevector-append v v)))",
+        '(let ((b (make-string-buffer)) (s (repeat "x" 1000000))) (let loop () (string-buffer-append! b s) (loop)))',
+        '(let loop ((s (repeat "x" 10000000))) (loop (str s s)))',
+        "(let loop ((s (repeat \"x\" 10000000))) (loop (str s 'and s)))",
+        "(let loop ((l (range 0 1000000))) (loop (append l l)))",
+        "(let loop ((l (range 0 1000000))) (loop (concat l (reverse l))))",
+    ],
+)
+def test_a_structure_for_which_the_system_has_no_memory_is_an_error(sx, source):
+    limit = 700_000_000
+    outcome = subprocess.run(
+        [binary(), "eval", f'(guard (e (true "caught")) {source})'],
+        capture_output=True,
+        cwd=sx.folder,
+        env=environment(sx.folder, SWIFT_BACKTRACE="enable=no"),
+        timeout=PATIENCE * 2,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("error: out of memory: the system has none left\n  at <eval>:1:")
 
 
 # ── Signals ──────────────────────────────────────────────────────────────────────────────────────

@@ -331,7 +331,8 @@ extension Analyzer {
 
   // MARK: Conditions and dynamic binding
 
-  /// `(guard (e clause …) body …)`. Without a matching clause the condition goes on to the outer handler.
+  /// `(guard (e clause …) body …)`. Without a matching clause the condition goes on to the outer handler, as if this guard were not there: it is
+  /// raised again, and one that was raised to be continued is raised where it came from.
   mutating func guardForm(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {
     try expect(parts, 1...Int.max, span)
     guard parts[1].value.isListCell, parts[1].value.length > 0, machine.heap.element(parts[1].value, 0).isKind(.symbol) else {
@@ -342,14 +343,21 @@ extension Analyzer {
     let condition = Local(specs[0].value)
     scope.push([condition])
     defer { scope.pop() }
-    let again = Node.call(.constant(machine.reraiseNative), [.local(condition)], span)
     var clauses: [Clause] = []
     for spec in specs.dropFirst() {
       guard spec.value.isListCell, spec.value.length > 0 else { throw syntaxError("a `guard` clause is a list of a test and expressions, got \(shown(spec.value))", spec.span) }
       let items = self.items(spec.value, spec.span)
       clauses.append(Clause(test: items[0], body: items[1...]))
     }
-    return .guarded(run, condition, try clauseChain(clauses[...], "guard", scope, tail: false, otherwise: again), span)
+    if let last = clauses.last, CondStyle.isElse(last.test.value, machine), !isBound(last.test.value, scope) {
+      return .guarded(run, condition, origin: nil, try clauseChain(clauses[...], "guard", scope, tail: false, otherwise: .constant(.nil)), span)
+    }
+    let origin = Local(.unbound)                      // a name that no source can spell
+    let reraise = Node.global(machine.globalIndex(machine.symbol("control/-reraise")), span)
+    let again = Node.conditional(
+      .primitive(.isNil, [.local(origin)], span), .call(.constant(machine.raiseNative), [.local(condition)], span),
+      .call(reraise, [.local(condition), .local(origin)], span))
+    return .guarded(run, condition, origin: origin, try clauseChain(clauses[...], "guard", scope, tail: false, otherwise: again), span)
   }
 
   mutating func parameterize(_ parts: [Item], _ span: SourceSpan, _ scope: Scope) throws -> Node {

@@ -9,7 +9,7 @@ extension Analyzer {
   mutating func quasiquote(_ item: Item, _ level: Int, _ scope: Scope) throws -> Node {
     let v = item.value
     if let vector = v.object(as: Vector.self) {
-      guard mentionsUnquote(v) else { return .constant(v) }
+      guard try mentionsUnquote(v) else { return .constant(v) }
       let list = machine.heap.list(vector.values)
       machine.compileRoots.append(list)
       let elements = try quasiquote(Item(value: list, span: item.span), level, scope)
@@ -18,10 +18,10 @@ extension Analyzer {
     }
     if v.isDict {
       let entries = machine.heap.entries(of: v)
-      if !entries.contains(where: { mentionsUnquote($0.value) }) { return .constant(try datum(v)) }
+      if try !mentionsUnquote(v) { return .constant(try datum(v)) }
       return .dict(entries.map(\.key), try entries.map { try quasiquote(Item(value: $0.value, span: item.span), level, scope) }, item.span)
     }
-    guard v.isListCell, v.length > 0, mentionsUnquote(v) else { return .constant(try datum(v)) }
+    guard v.isListCell, v.length > 0, try mentionsUnquote(v) else { return .constant(try datum(v)) }
     try machine.nativeStack.check(item.span)
     let parts = items(v, item.span)
     if isForm(v, "unquote") {
@@ -52,15 +52,43 @@ extension Analyzer {
 
   func listOf(_ nodes: [Node], _ span: SourceSpan) -> Node { call(.constant(machine.listNative), nodes, span) }
 
-  func mentionsUnquote(_ form: Value) -> Bool {
+  /// Does an unquote stand anywhere in a datum? Every part is looked at once, however often it is asked about on the way into a template.
+  mutating func mentionsUnquote(_ form: Value) throws -> Bool {
     let marks = [machine.symbol("unquote"), machine.symbol("splice-unquote"), machine.symbol("unquote-splicing")]
-    var pending = [form]
-    while let v = pending.popLast() {
-      if marks.contains(v) { return true }
-      if v.isListCell { pending.append(contentsOf: ListElements(v)) }
-      if v.isDict { pending.append(contentsOf: machine.heap.entries(of: v).map(\.value)) }
-      if let vector = v.object(as: Vector.self) { pending.append(contentsOf: vector.values) }
+    guard form.isCell else { return false }
+    if let known = unquoting[form.bits] { return known }
+    if marks.contains(form) { return true }
+    var open: [(whole: Value, parts: [Value], found: Bool)] = []
+    func begin(_ v: Value) {
+      unquoting[v.bits] = false
+      open.append((v, machine.parts(of: v), false))
     }
-    return false
+    begin(form)
+    while let top = open.indices.last {
+      try machine.charge(1)
+      guard let part = open[top].parts.popLast() else {
+        let done = open.removeLast()
+        if done.found {
+          unquoting[done.whole.bits] = true
+          if top > 0 { open[top - 1].found = true }
+        }
+        continue
+      }
+      if marks.contains(part) || unquoting[part.bits] ?? false {
+        open[top].found = true
+      } else if part.isListCell || part.isDict || part.isKind(.object), unquoting[part.bits] == nil {
+        begin(part)
+      }
+    }
+    return unquoting[form.bits] ?? false
+  }
+}
+
+extension Machine {
+  /// What a list, the values of a dict, or a vector consists of; nothing for other data.
+  fileprivate func parts(of v: Value) -> [Value] {
+    if v.isListCell { return Array(ListElements(v)) }
+    if v.isDict { return heap.entries(of: v).map(\.value) }
+    return v.object(as: Vector.self)?.values ?? []
   }
 }

@@ -26,6 +26,9 @@ struct Analyzer {
   /// The last few macros that made a form of a body, by its cell: it was expanded before it is analysed.
   private var origins: [UInt64: [Expansion]] = [:]
 
+  /// Whether an unquote stands in a part of a template, by its cell.
+  var unquoting: [UInt64: Bool] = [:]
+
   /// A use of a macro.
   private struct Expansion {
     let name: String

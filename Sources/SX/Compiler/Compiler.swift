@@ -254,9 +254,8 @@ struct Compiler {
       if window != destination { emit(.move, a: destination, b: window) }
     case .primitive(let operation, let arguments, let span): try at(span) { try $0.primitive(operation, arguments, destination) }
     case .dict(let keys, let values, let span): try at(span) { try $0.dict(keys, values, destination) }
-    case .guarded(let body, let condition, let handler, let span):
-      condition.slot = temporary()
-      let push = emit(.pushGuard, a: condition.slot)
+    case .guarded(let body, let condition, let origin, let handler, let span):
+      let push = pushGuard(condition, origin)
       try expression(body, destination)
       emit(.popHandler)
       let end = emit(.jump)
@@ -300,6 +299,12 @@ struct Compiler {
       emit(.loadImmediate, a: local.slot, b: Int(Value.nil.bits))
       if local.isAssigned { emit(.makeBox, a: local.slot) }
     }
+  }
+
+  private mutating func pushGuard(_ condition: Local, _ origin: Local?) -> Int {
+    condition.slot = temporary()
+    origin?.slot = temporary()
+    return emit(.pushGuard, n: origin == nil ? 0 : 1, a: condition.slot)
   }
 
   mutating func pushBindings(_ pairs: [(Node, Node)], _ span: SourceSpan) throws -> Int {
@@ -362,14 +367,15 @@ struct Compiler {
     var target = Target.window
     switch function {
     case .global(let index, _): target = .global(index)
-    case .enclosingFunction where lambda.required == n && !lambda.hasRest: target = .own
+    // In tail position that is a jump, see `tail`.
+    case .enclosingFunction where !tail && lambda.required == n && !lambda.hasRest: target = .own
     case .local(let local) where !local.isAssigned && !tail: target = .local(local.slot)
     default: try expression(function, window)
     }
     for argument in arguments { try expression(argument, temporary()) }
     at(span) {
       switch target {
-      case .own: $0.emit(tail ? .tailCallSelf : .callSelf, n: n, a: window)
+      case .own: $0.emit(.callSelf, n: n, a: window)
       case .global(let index): $0.emit(tail ? .tailCallGlobal : .callGlobal, n: n, a: window, global: index)
       case .local(let register): $0.emit(.callRegister, n: n, a: window, b: register)
       case .window: $0.emit(tail ? .tailCall : .call, n: n, a: window)
@@ -432,16 +438,15 @@ struct Compiler {
       }
       try patch(ends)
       emit(.return, a: register)
-    case .guarded(let body, let condition, let handler, let span):
+    case .guarded(let body, let condition, let origin, let handler, let span):
+      let push = pushGuard(condition, origin)
       let save = top
-      condition.slot = temporary()
-      let push = emit(.pushGuard, a: condition.slot)
       let result = temporary()
       try expression(body, result)
       emit(.popHandler)
       emit(.return, a: result)
       try patch(push)
-      top = save + 1
+      top = save
       if condition.isAssigned { emit(.makeBox, a: condition.slot) }
       try at(span) { try $0.tail(handler) }
     default:

@@ -63,7 +63,7 @@ enum Op: UInt8 {
   /// The same if the global a | b << 16 is the running closure.
   case restartIfSelf
   /// The same in place of the running frame.
-  case tailCall, tailCallGlobal, tailCallSelf
+  case tailCall, tailCallGlobal
   /// Return [a].
   case `return`
 
@@ -72,7 +72,7 @@ enum Op: UInt8 {
   /// [a] ← what the running coroutine is resumed with next, after handing out [b].
   case yieldCoroutine
 
-  /// Push a handler record; a condition goes to [a], control to the jump's target. `popHandler` drops the innermost record.
+  /// Push a handler record; a condition goes to [a], control to the jump's target. n = 1: where it came from goes to [a+1]. `popHandler` drops the innermost record.
   case pushGuard, pushHandlers, popHandler
   /// Bind the n pairs of parameter and value [a]…; the bindings so far go to [a], for `popBindings`.
   case pushBindings, popBindings

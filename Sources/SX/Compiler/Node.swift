@@ -85,7 +85,9 @@ indirect enum Node {
   case call(Node, [Node], SourceSpan)
   case primitive(OpenCoded, [Node], SourceSpan)
   case dict([Value], [Node], SourceSpan)
-  case guarded(Node, Local, Node, SourceSpan)
+  /// The condition goes to the first local; `origin`, which a guard has that may let it pass, to the next: the continuation of a raise that can be
+  /// continued, else nil.
+  case guarded(Node, Local, origin: Local?, Node, SourceSpan)
   case parameterize([(Node, Node)], Node, SourceSpan)
   case handlerBind(Node, Node, SourceSpan)
 }
@@ -115,7 +117,7 @@ extension Node {
     case .declare(_, let body), .recursive(_, _, let body): [body]
     case .loop(_, let starts, let body): starts + [body]
     case .call(let function, let arguments, _): [function] + arguments
-    case .guarded(let body, _, let handler, _): [body, handler]
+    case .guarded(let body, _, _, let handler, _): [body, handler]
     case .parameterize(let pairs, let body, _): pairs.flatMap { [$0.0, $0.1] } + [body]
     case .handlerBind(let clauses, let body, _): [clauses, body]
     }

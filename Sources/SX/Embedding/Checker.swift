@@ -132,7 +132,7 @@ struct CallChecker {
     case .recursive(_, let lambda, let body): try check([lambda.body, body])
     case .loop(_, let starts, let body): try check(starts + [body])
     case .lambda(let lambda): try check(lambda.body)
-    case .guarded(let body, _, let handler, _): try check([body, handler])
+    case .guarded(let body, _, _, let handler, _): try check([body, handler])
     case .parameterize(let pairs, let body, _): try check(pairs.flatMap { [$0.0, $0.1] } + [body])
     case .handlerBind(let clauses, let body, _): try check([clauses, body])
     case .call(let function, let arguments, let span):

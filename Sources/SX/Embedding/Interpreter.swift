@@ -102,6 +102,7 @@ public final class Interpreter {
     _ function: Value, _ arguments: [Value], onFailure: ((Value) -> Void)? = nil, _ completion: @escaping (Result<Handle, Diagnostic>) -> Void
   ) -> FiberID {
     let fiber = machine.makeFiber(function, arguments)
+    fiber.isEvaluation = true
     fiber.saved.bindings = .nil
     fiber.completion = { [unowned self] result in
       if case .failure(let raise) = result { onFailure?(raise.condition) }

@@ -69,16 +69,17 @@ extension Machine {
   private func enterClosure(_ f: Value, _ slot: Registers, _ given: Int) throws {
     let arity = f.closureArity
     guard given <= arity, arity != 255 else { return try enterWithRest(f, slot, given) }
-    var slot = slot
-    let needed = slot + 1 + max(f.closureFrameSize, arity)
-    if needed > state.pointee.stackEnd {
-      let offset = slot - current.stack
-      try growStack(to: needed - current.stack)
-      slot = current.stack + offset
-    }
+    let slot = try room(at: slot, 1 + max(f.closureFrameSize, arity))
     slot[0] = f
     for i in given..<arity { slot[1 + i] = .nil }
     pushFrame(slot, f)
+  }
+  /// The slot, with that many registers from it on. It may lie elsewhere afterwards, as the whole stack then does.
+  @inline(__always) func room(at slot: Registers, _ registers: Int) throws -> Registers {
+    if slot + registers <= state.pointee.stackEnd { return slot }
+    let offset = slot - current.stack
+    try growStack(to: offset + registers)
+    return current.stack + offset
   }
   private func pushFrame(_ slot: Registers, _ f: Value) {
     state.pointee.fp.pointee = Frame(pc: state.pointee.pc, base: state.pointee.base)
@@ -93,13 +94,7 @@ extension Machine {
     if given > required, !hasRest {
       throw error("\(code.displayName): expected \(required == 0 ? "no" : "at most \(required)") argument\(required == 1 ? "" : "s"), got \(given)", hint: "usage: \(code.signature)")
     }
-    var slot = slot
-    let needed = slot + 1 + max(code.frameSize, given)
-    if needed > state.pointee.stackEnd {
-      let offset = slot - current.stack
-      try growStack(to: needed - current.stack)
-      slot = current.stack + offset
-    }
+    let slot = try room(at: slot, 1 + max(code.frameSize, given))
     slot[0] = f
     if given < required {
       for i in given..<required { slot[1 + i] = .nil }

@@ -10,13 +10,14 @@ enum HandlerRecord {
 extension Machine {
   // MARK: Handler records
 
+  /// - Parameter register: what gets the condition; with bit 16 the next one gets its origin.
   func pushGuard(target: InstructionPointer, base: Registers, fp: FramePointer, register: Int) {
     let cell = heap.allocate(words: HandlerRecord.words, header: Kind.handler.header)
     cell[HandlerRecord.next] = state.pointee.handlers.bits
     cell[HandlerRecord.clauses] = Value.nil.bits
     cell[HandlerRecord.pc] = UInt64(UInt(bitPattern: target)) | 1          // looks like an integer to the collector
     cell[HandlerRecord.base] = Value.fix(base - current.stack).bits
-    cell[HandlerRecord.frame] = Value.fix((fp - current.frames) << 16 | register).bits
+    cell[HandlerRecord.frame] = Value.fix((fp - current.frames) << 17 | register).bits
     cell[HandlerRecord.winders] = state.pointee.winders.bits
     cell[HandlerRecord.bindings] = state.pointee.bindings.bits
     state.pointee.handlers = Value(cell)
@@ -30,16 +31,22 @@ extension Machine {
     state.pointee.handlers = Value(cell)
   }
 
+  /// May the guard of `record` let a condition pass?
+  func mayPass(_ record: Value) -> Bool { record.word(HandlerRecord.frame).fixValue & 1 << 16 != 0 }
+
   /// Control goes to the guard of `record`, with the dynamic state of its body's surroundings.
-  func transfer(to record: Value, _ condition: Value) {
+  ///
+  /// - Parameter origin: the continuation of a raise that can be continued, else nil.
+  func transfer(to record: Value, _ condition: Value, from origin: Value = .nil) {
     let frame = record.word(HandlerRecord.frame).fixValue
     state.pointee.pc = InstructionPointer(bitPattern: UInt(record.cell[HandlerRecord.pc] & ~1)).unsafelyUnwrapped
     state.pointee.base = current.stack + record.word(HandlerRecord.base).fixValue
-    state.pointee.fp = current.frames + frame >> 16
+    state.pointee.fp = current.frames + frame >> 17
     state.pointee.handlers = record.word(HandlerRecord.next)
     state.pointee.winders = record.word(HandlerRecord.winders)
     state.pointee.bindings = record.word(HandlerRecord.bindings)
     state.pointee.base[frame & 0xFFFF] = condition
+    if frame & 1 << 16 != 0 { state.pointee.base[frame & 0xFFFF + 1] = origin }
     stackReserve = 0
   }
 
@@ -50,13 +57,15 @@ extension Machine {
     if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil { error.stackTrace = captureTrace() }
     let record = state.pointee.handlers
     guard !record.isNil else { return try leaveFiber(raise, slot: slot) }
-    let isGuard = record.word(HandlerRecord.clauses).isNil
+    // The place of a raise that can be continued has to be kept for a guard that may let it pass; SX code does that.
+    let isGuard = record.word(HandlerRecord.clauses).isNil && !(raise.isContinuable && mayPass(record))
     if isGuard, record.word(HandlerRecord.winders) == state.pointee.winders { return transfer(to: record, raise.condition) }
     let slot = try roomForCall(slot)
     if isGuard {
       slot[1] = record
       slot[2] = raise.condition
-      try enter(try boundGlobal(globalIndex(symbol("control/-leave"))), slot, 2)
+      slot[3] = .nil
+      try enter(try boundGlobal(globalIndex(symbol("control/-leave"))), slot, 3)
     } else {
       slot[1] = raise.condition
       slot[2] = record
@@ -66,12 +75,7 @@ extension Machine {
   }
 
   /// A slot with room for the arguments of a call behind it.
-  func roomForCall(_ slot: Registers) throws -> Registers {
-    if slot + 8 <= state.pointee.stackEnd { return slot }
-    let offset = slot - current.stack
-    try growStack(to: offset + 8)
-    return current.stack + offset
-  }
+  func roomForCall(_ slot: Registers) throws -> Registers { try room(at: slot, 8) }
 
   /// No handler in this fiber: the condition leaves it, through whatever `dynamic-wind` is in the way.
   private func leaveFiber(_ raise: Raise, slot: Registers) throws {

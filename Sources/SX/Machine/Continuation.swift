@@ -33,26 +33,54 @@ struct CapturedStack {
   }
 }
 
-/// The rest of a fiber's work, as a value: copies of both stacks and the dynamic state. May be resumed any number of times.
+/// The rest of a fiber's work, as a value: copies of both stacks and the dynamic state. May be resumed any number of times, in that fiber: another
+/// one would lose the rest of its own work.
 final class Continuation: HeapObject {
   let stack: CapturedStack
+  private let fiber: UInt64
+  /// Its fiber is an evaluation that the host asked for.
+  private let isOfEvaluation: Bool
 
   init(_ fiber: Fiber, _ state: MachineState, slot: Registers) {
+    self.fiber = fiber.number
+    isOfEvaluation = fiber.isEvaluation
     stack = CapturedStack(fiber, state, from: fiber.stack, firstFrame: 0, to: slot)
   }
   var winders: Value { stack.winders }
   override var typeName: String { "continuation" }
   override var externalBytes: Int { stack.externalBytes }
   override func trace(_ marker: inout Marker) { stack.trace(&marker) }
+
+  /// May the running fiber go on with it? At a prompt every turn is an evaluation of its own, and may go back to one that has ended.
+  fileprivate func belongs(to machine: Machine) -> Bool {
+    if machine.current.number == fiber { return true }
+    return isOfEvaluation && machine.current.isEvaluation && !machine.isAlive(fiber)
+  }
 }
 
 extension Machine {
   /// Goes on with a continuation. When winders have to run on the way, SX code does that first.
   func resume(_ continuation: Continuation, _ k: Value, with v: Value, _ slot: Registers) throws {
+    guard continuation.belongs(to: self) else {
+      throw error("the continuation belongs to another fiber", hint: "a coroutine hands values on with `coroutine-yield`; the continuations of `shift` go on in any fiber")
+    }
     if continuation.winders == state.pointee.winders { return try reinstate(continuation, v) }
     slot[1] = k
     slot[2] = v
     try enter(try boundGlobal(globalIndex(symbol("control/-reenter"))), slot, 2)
+  }
+
+  /// Is there a fiber of that number that has not ended?
+  fileprivate func isAlive(_ number: UInt64) -> Bool {
+    func leads(_ fiber: Fiber) -> Bool {
+      var next: Fiber? = fiber
+      while let fiber = next {
+        if fiber.number == number { return true }
+        next = fiber.resumer
+      }
+      return false
+    }
+    return leads(current) || ready.all.contains(where: leads) || waiting.values.contains(where: leads) || suspendedRuns.contains { leads($0.fiber) }
   }
 
   func reinstate(_ continuation: Continuation, _ v: Value) throws {

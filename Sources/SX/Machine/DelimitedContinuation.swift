@@ -80,12 +80,7 @@ extension Machine {
 
   /// `(control/-shift f)`: leaves for the prompt, and calls `f` there with what was left.
   func shift(_ f: Value, slot: Registers) throws {
-    var slot = slot
-    if slot + 8 > state.pointee.stackEnd {
-      let offset = slot - current.stack
-      try growStack(to: offset + 8)
-      slot = current.stack + offset
-    }
+    let slot = try roomForCall(slot)
     let prompt = try innermostPrompt()
     let k = heap.allocate(object: DelimitedContinuation(current, state.pointee, slot: slot, prompt: prompt))
     slot[1] = f
@@ -126,13 +121,7 @@ extension Machine {
   /// `entered`: winders in place that SX code has put there in the name of the part; its own take their place.
   func reinstate(_ k: DelimitedContinuation, _ v: Value, slot: Registers, leaving entered: Int) throws {
     let fiber = current
-    var slot = slot
-    let needed = (slot - fiber.stack) + k.stack.values.count + 64
-    if fiber.stack + needed > state.pointee.stackEnd {
-      let offset = slot - fiber.stack
-      try growStack(to: needed)
-      slot = fiber.stack + offset
-    }
+    let slot = try room(at: slot, k.stack.values.count + 64)
     var outerWinders = state.pointee.winders
     for _ in 0..<entered { outerWinders = outerWinders.listCount <= 1 ? .nil : heap.rest(outerWinders) }
     var relocation = Relocation(
@@ -202,7 +191,7 @@ private struct Relocation {
       if v.word(HandlerRecord.clauses).isNil {
         let frame = v.word(HandlerRecord.frame).fixValue
         copy.setWord(HandlerRecord.base, .fix(v.word(HandlerRecord.base).fixValue + registers))
-        copy.setWord(HandlerRecord.frame, .fix(((frame >> 16) + frames) << 16 | frame & 0xFFFF))
+        copy.setWord(HandlerRecord.frame, .fix(((frame >> 17) + frames) << 17 | frame & 0x1FFFF))
         guards.append(copy)
       }
       known[v.bits] = copy

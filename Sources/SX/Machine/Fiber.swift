@@ -68,6 +68,8 @@ final class Fiber: HeapObject {
     record.pointee.cell = heap.allocate(object: self)
     return record.pointee.cell
   }
+  /// The host asked for it, and is told how it ends.
+  var isEvaluation = false
   /// Why it ends instead of running on.
   var interruption: Interruption?
   /// The status with which it exits instead of running on.

@@ -521,21 +521,6 @@ extension Machine {
               stackEnd = state.pointee.stackEnd
             }
           }
-        case .tailCallSelf:
-          safepoint.pointee &-= 1
-          if safepoint.pointee < 0 {
-            state.pointee.pc = ip
-            state.pointee.base = base
-            state.pointee.fp = fp
-            if try atSafepoint() { return .preempted }
-            pc = ip
-            base = state.pointee.base
-            fp = state.pointee.fp
-            stackEnd = state.pointee.stackEnd
-            continue
-          }
-          Machine.moveDown(base, base + (ip.a &+ 1), ip.n)
-          pc = base[-1].closureEntry
         case .return:
           base[-1] = base[ip.a]
           fp -= 1
@@ -572,7 +557,7 @@ extension Machine {
           stackEnd = state.pointee.stackEnd
 
         // MARK: Dynamic state
-        case .pushGuard: pushGuard(target: pc + ip.offset, base: base, fp: fp, register: ip.a)
+        case .pushGuard: pushGuard(target: pc + ip.offset, base: base, fp: fp, register: ip.a | Int(ip.n) &<< 16)
         case .pushHandlers: pushHandlers(base[ip.a])
         case .popHandler: state.pointee.handlers = state.pointee.handlers.word(HandlerRecord.next)
         case .pushBindings:

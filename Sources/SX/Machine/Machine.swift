@@ -54,7 +54,7 @@ final class Machine {
   var expansionSpan = SourceSpan.none
   /// That form.
   var expansionForm = Value.nil
-  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil, reverseNative = Value.nil
+  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, raiseNative = Value.nil, reverseNative = Value.nil
 
   // MARK: Fibers
 
@@ -165,7 +165,6 @@ final class Machine {
     mergeNative = globals[globalIndex(symbol("merge"))]
     reverseNative = globals[globalIndex(symbol("reverse"))]
     raiseNative = globals[globalIndex(symbol("raise"))]
-    reraiseNative = globals[globalIndex(symbol("raise-continuable"))]
   }
 
   // MARK: Symbols and globals

@@ -24,6 +24,27 @@ extension Machine {
     if !SystemMemory.has(bytes) { throw Interruption.memory }
   }
 
+  /// Adds or changes an entry of a dict, whose table may double.
+  func set(_ d: Value, _ key: Value, _ v: Value) throws {
+    if d.length > 1 << 12 { try reserve(bytes: heap.growth(ofDict: d)) }
+    heap.set(d, key, v)
+  }
+  /// A dict of its own with the same entries.
+  func copyDict(_ d: Value) throws -> Value {
+    if d.length > 1 << 12, DictRepresentation.of(d.cell) == .table { try reserve(bytes: d.length * 64) }
+    return heap.copyDict(d)
+  }
+  /// The same for a hash table or a set.
+  func set(_ table: ValueTable, _ key: Value, _ v: Value) throws {
+    if table.count > 1 << 11 { try reserve(bytes: table.growth) }
+    table.set(key, v, heap)
+  }
+
+  func copy(_ table: ValueTable) throws -> ValueTable {
+    try reserve(bytes: table.bytes)
+    return table.copy(heap)
+  }
+
   @inline(never) private func checkWork(holding bytes: Int) throws {
     if let interruption = spendWork() { throw interruption }
     if cancellation.isRequested { try obeyCancellation() }

@@ -40,14 +40,24 @@ extension NativeTable {
     }
     add("bytevector-copy", required("bytevector", .bytevector), optional("from", .integer), optional("to", .integer), doc: "A copy, or one of a part.", example: "(bytevector-copy (bytevector 1 2 3) 1) → #u8(2 3)") { m, args in
       let v = try vector(m, args, "bytevector-copy")
-      return m.heap.allocate(object: Bytevector(Array(v.bytes[try m.range(args, from: 2, in: v.bytes.count, "bytevector-copy", of: "bytevector")])))
+      let range = try m.range(args, from: 2, in: v.bytes.count, "bytevector-copy", of: "bytevector")
+      try m.reserve(bytes: range.count)
+      return m.heap.allocate(object: Bytevector(Array(v.bytes[range])))
     }
     add("bytevector-append", rest("bytevectors", .bytevector), doc: "The bytes of all in one.", example: "(bytevector-append (bytevector 1) (bytevector 2)) → #u8(1 2)") { m, args in
-      m.heap.allocate(object: Bytevector(try (0..<args.count).flatMap { try vector(m, args, "bytevector-append", $0).bytes }))
+      let parts = try (0..<args.count).map { try vector(m, args, "bytevector-append", $0) }
+      let count = parts.reduce(0) { $0 + $1.bytes.count }
+      try m.reserve(bytes: count)
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(count)
+      for part in parts { bytes += part.bytes }
+      return m.heap.allocate(object: Bytevector(bytes))
     }
     add("bytevector-copy!", required("to", .bytevector), required("at", .integer), required("from", .bytevector), optional("start", .integer), optional("end", .integer), doc: "Copies the bytes of `from`, or of a part of it, into `to` at an index. The two may be one bytevector. Answers nil.", example: "(let ((b (bytevector 1 2 3))) (bytevector-copy! b 1 (bytevector 8 9)) b) → #u8(1 8 9)") { m, args in
       let to = try vector(m, args, "bytevector-copy!"), from = try vector(m, args, "bytevector-copy!", 2), at = args.integer(1)
-      let part = Array(from.bytes[try m.range(args, from: 4, in: from.bytes.count, "bytevector-copy!", of: "bytevector")])
+      let range = try m.range(args, from: 4, in: from.bytes.count, "bytevector-copy!", of: "bytevector")
+      try m.reserve(bytes: range.count)
+      let part = Array(from.bytes[range])
       guard at >= 0, at <= to.bytes.count - part.count else { throw m.error("bytevector-copy!: argument 2: \(part.count) bytes do not fit at index \(at) of a bytevector of length \(to.bytes.count)") }
       to.bytes.replaceSubrange(at..<(at + part.count), with: part)
       return .nil
@@ -59,23 +69,31 @@ extension NativeTable {
     }
     add("bytevector->list", required("bytevector", .bytevector), optional("from", .integer), optional("to", .integer), doc: "The bytes, or those of a part, as a list of integers.", example: "(bytevector->list (bytevector 1 2)) → (1 2)") { m, args in
       let v = try vector(m, args, "bytevector->list")
-      return m.heap.list(v.bytes[try m.range(args, from: 2, in: v.bytes.count, "bytevector->list", of: "bytevector")].map { .fix(Int($0)) })
+      let range = try m.range(args, from: 2, in: v.bytes.count, "bytevector->list", of: "bytevector")
+      try m.reserve(bytes: range.count * 16)
+      return m.heap.list(v.bytes[range].map { .fix(Int($0)) })
     }
     add("list->bytevector", required("list", .list), doc: "A bytevector of a list of bytes.", example: "(list->bytevector (list 1 2)) → #u8(1 2)") { m, args in
-      m.heap.allocate(object: Bytevector(try ListElements(args[0]).map { try byte(m, $0, "list->bytevector") }))
+      try m.reserve(bytes: args[0].listCount)
+      return m.heap.allocate(object: Bytevector(try ListElements(args[0]).map { try byte(m, $0, "list->bytevector") }))
     }
     add("string->utf8", required("string", .string), optional("from", .integer), optional("to", .integer), doc: "The bytes of a string, or of some of its scalars.", example: "(string->utf8 \"é\") → #u8(195 169)") { m, args in
       let range = try m.range(args, from: 2, in: args[0].length, "string->utf8", of: "string")
+      try m.reserve(bytes: args[0].byteCount * 2)
       return m.heap.allocate(object: Bytevector(Array(m.stringSlice(args[0], range.lowerBound, range.upperBound).utf8)))
     }
     add("utf8->string", required("bytevector", .bytevector), optional("from", .integer), optional("to", .integer), doc: "The string that the bytes, or those of a part, spell; an error when they are not UTF-8.", example: "(utf8->string (bytevector 104 105)) → \"hi\"") { m, args in
       let v = try vector(m, args, "utf8->string"), range = try m.range(args, from: 2, in: v.bytes.count, "utf8->string", of: "bytevector")
+      try m.reserve(bytes: range.count * 2)
       let part = Array(v.bytes[range])
       if let bad = Bytes.firstInvalidUTF8(part) { throw m.error("utf8->string: invalid UTF-8 at byte \(range.lowerBound + bad)") }
       return m.heap.string(part)
     }
     add("utf8->text", required("bytevector", .bytevector), doc: "The string that the bytes spell, with U+FFFD in the place of what is not UTF-8.", example: "(utf8->text (bytevector 104 255)) → \"h\u{FFFD}\"") { m, args in
-      m.heap.string(String(decoding: try vector(m, args, "utf8->text").bytes, as: UTF8.self))
+      let v = try vector(m, args, "utf8->text")
+      // Each byte may become a replacement of three.
+      try m.reserve(bytes: v.bytes.count * 6)
+      return m.heap.string(String(decoding: v.bytes, as: UTF8.self))
     }
   }
 }

@@ -2,8 +2,8 @@ extension Native {
   /// Primitives that take handler records, winders and parts of stacks as they are, and could break the machine in the hands of a program.
   static let forPreludeOnly = [
     "control/-abort", "control/-continuation-winders", "control/-continue-exit", "control/-end-program", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
-    "control/-handler-winders", "control/-handlers", "control/-part-winders", "control/-pop-prompt!", "control/-pop-winder!", "control/-push-prompt!", "control/-push-winder!",
-    "control/-reinstate", "control/-reinstate-part", "control/-set-handlers!", "control/-set-winders!", "control/-transfer!", "control/-uncaught",
+    "control/-handler-winders", "control/-handlers", "control/-may-pass?", "control/-part-winders", "control/-pop-prompt!", "control/-pop-winder!", "control/-push-prompt!", "control/-push-winder!",
+    "control/-reinstate", "control/-reinstate-part", "control/-set-handlers!", "control/-set-winders!", "control/-signal-there", "control/-transfer!", "control/-uncaught",
     "control/-winders",
   ]
 }
@@ -16,12 +16,7 @@ extension NativeTable {
       let list = slot[n]
       guard list.isListOrNil else { throw m.wrongType("apply", n, "list", list) }
       let leading = n - 2, total = leading + list.listCount
-      var slot = slot
-      if slot + total + 8 > m.state.pointee.stackEnd {
-        let offset = slot - m.current.stack
-        try m.growStack(to: offset + total + 8)
-        slot = m.current.stack + offset
-      }
+      let slot = try m.room(at: slot, total + 8)
       for i in 0..<leading { slot[1 + i] = slot[2 + i] }
       var at = 1 + leading
       for v in ListElements(list) {
@@ -149,7 +144,17 @@ extension NativeTable {
       m.state.pointee.bindings = m.heap.element(args[0], 3)
       return .nil
     }
-    addControl("control/-transfer!", required("record"), required("condition"), doc: "Enters the guard of a handler record.") { m, slot, _ in m.transfer(to: slot[1], slot[2]) }
+    addControl("control/-transfer!", required("record"), required("condition"), required("origin"), doc: "Enters the guard of a handler record.") { m, slot, _ in m.transfer(to: slot[1], slot[2], from: slot[3]) }
+    add("control/-may-pass?", required("record"), doc: "May the guard of a handler record let a condition pass?") { m, args in .bool(m.mayPass(args[0])) }
+    addControl("control/-signal-there", required("continuation"), required("condition"), required("record"), doc: "Goes on with a continuation whose winders are in place by raising a condition there that can be continued.") { m, slot, _ in
+      guard let k = slot[1].object(as: Continuation.self) else { throw m.wrongType("control/-signal-there", 1, "continuation", slot[1]) }
+      let signal = try m.boundGlobal(m.globalIndex(m.symbol("control/-signal")))
+      let (condition, record) = (slot[2], slot[3])
+      try m.reinstate(k, .nil)
+      let there = try m.roomForCall(m.current.stack + k.stack.values.count)
+      (there[1], there[2], there[3]) = (condition, record, .true)
+      try m.enter(signal, there, 3)
+    }
     add("control/-handler-next", required("record"), doc: "The next outer handler record, or nil.") { _, args in args[0].word(HandlerRecord.next) }
     add("control/-handler-clauses", required("record"), doc: "Predicates and handlers in turn, or nil for a guard.") { _, args in args[0].word(HandlerRecord.clauses) }
     add("control/-handler-winders", required("record"), doc: "The winders that were in place around a guard.") { _, args in args[0].word(HandlerRecord.winders) }

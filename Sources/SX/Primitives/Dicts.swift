@@ -14,7 +14,7 @@ extension NativeTable {
     add("dict", rest("keys-and-values"), doc: "A dict from keys and values in turn.", example: "(dict :a 1 :b 2) → {:a 1 :b 2}") { m, args in
       guard args.count % 2 == 0 else { throw m.error("dict: expected a value for every key, got \(args.count) arguments") }
       let d = m.heap.dict(capacity: args.count / 2)
-      for i in stride(from: 0, to: args.count, by: 2) { m.heap.set(d, try m.key(args[i], "dict", i + 1), args[i + 1]) }
+      for i in stride(from: 0, to: args.count, by: 2) { try m.set(d, m.key(args[i], "dict", i + 1), args[i + 1]) }
       return d
     }
     add("get", required("collection", .associative), required("key"), optional("default"), doc: "The value under a key, or at an index of a list; `default` (nil) when there is none.", example: "(get {:a 1} :a) → 1") { m, args in
@@ -37,21 +37,21 @@ extension NativeTable {
       var d = args[0].isNil ? m.heap.dict() : args[0]
       if args.count == 1 { return d }
       d = m.heap.assoc(d, try m.key(args[1], "assoc", 2), args[2])
-      for i in stride(from: 3, to: args.count, by: 2) { m.heap.set(d, try m.key(args[i], "assoc", i + 1), args[i + 1]) }
+      for i in stride(from: 3, to: args.count, by: 2) { try m.set(d, m.key(args[i], "assoc", i + 1), args[i + 1]) }
       return d
     }
     add("dissoc", required("dict", .dictOrNil), rest("keys"), doc: "A new dict without the keys.", example: "(dissoc {:a 1 :b 2} :a) → {:b 2}") { m, args in
       if args[0].isNil { return m.heap.dict() }
       if args[0].length > DictRepresentation.longestFlat { m.heap.becomeTrie(args[0]) }
-      let d = m.heap.copyDict(args[0])
+      let d = try m.copyDict(args[0])
       for i in 1..<max(1, args.count) { m.heap.delete(d, try m.key(args[i], "dissoc", i + 1)) }
       return d
     }
     add("merge", rest("dicts", .dictOrNil), doc: "A new dict with the entries of all; a later one wins.", example: "(merge {:a 1} {:a 2 :b 3}) → {:a 2 :b 3}") { m, args in
       guard args.count > 0, !args[0].isNil || args.count > 1 else { return m.heap.dict() }
-      let d = args[0].isNil ? m.heap.dict() : m.heap.copyDict(args[0])
+      let d = try args[0].isNil ? m.heap.dict() : m.copyDict(args[0])
       for i in 1..<max(1, args.count) where !args[i].isNil {
-        for (k, v) in m.heap.entries(of: args[i]) { m.heap.set(d, k, v) }
+        for (k, v) in m.heap.entries(of: args[i]) { try m.set(d, k, v) }
       }
       return d
     }
@@ -65,7 +65,7 @@ extension NativeTable {
       args[0].isNil ? m.heap.emptyList() : m.heap.list(m.heap.entries(of: args[0]).map { m.heap.list([$0.key, $0.value]) })
     }
     add("dict-set!", required("dict", .dict), required("key"), required("value"), doc: "Adds or changes an entry of this dict. Answers the value. O(1).", example: "(let ((d {})) (dict-set! d :a 1) d) → {:a 1}") { m, args in
-      m.heap.set(args[0], try m.key(args[1], "dict-set!", 2), args[2])
+      try m.set(args[0], m.key(args[1], "dict-set!", 2), args[2])
       return args[2]
     }
     add("dict-delete!", required("dict", .dict), required("key"), doc: "Removes an entry of this dict. Was it there?", example: "(let ((d {:a 1})) (dict-delete! d :a) d) → {}") { m, args in
@@ -73,13 +73,13 @@ extension NativeTable {
     }
     add("into", required("collection", .associative), required("from", .associative), doc: "A copy of the first with everything of the second added: pairs or entries to a dict, elements or entries to a list.", example: "(into {} (list (list :a 1))) → {:a 1}") { m, args in
       if args[0].isDict {
-        let d = m.heap.copyDict(args[0])
+        let d = try m.copyDict(args[0])
         if args[1].isDict {
-          for (k, v) in m.heap.entries(of: args[1]) { m.heap.set(d, k, v) }
+          for (k, v) in m.heap.entries(of: args[1]) { try m.set(d, k, v) }
         } else {
           for pair in ListElements(args[1]) {
             guard pair.isListCell, pair.length == 2 else { throw m.error("into: expected lists of key and value, got \(m.shown(pair))") }
-            m.heap.set(d, try m.key(m.heap.element(pair, 0), "into", 2), m.heap.element(pair, 1))
+            try m.set(d, m.key(m.heap.element(pair, 0), "into", 2), m.heap.element(pair, 1))
           }
         }
         return d
@@ -110,7 +110,7 @@ extension NativeTable {
     add("select-keys", required("dict", .dictOrNil), required("keys", .list), doc: "A new dict with those entries alone.", example: "(select-keys {:a 1 :b 2} (list :b)) → {:b 2}") { m, args in
       let d = m.heap.dict()
       for k in ListElements(args[1]) {
-        if let v = try m.lookUp(args[0], k) { m.heap.set(d, try m.key(k, "select-keys", 2), v) }
+        if let v = try m.lookUp(args[0], k) { try m.set(d, m.key(k, "select-keys", 2), v) }
       }
       return d
     }

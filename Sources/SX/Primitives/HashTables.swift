@@ -37,7 +37,7 @@ extension NativeTable {
     }
     add("hash-table?", required("value"), doc: "Is it a hash table?", example: "(hash-table? (make-hash-table)) → true") { _, args in .bool(args[0].object(as: HashTableObject.self) != nil) }
     add("hash-table-set!", required("table", .hashTable), required("key"), required("value"), doc: "Adds or changes an entry. Answers nil. O(1).", example: "(let ((t (make-hash-table))) (hash-table-set! t (list 1) 2) (hash-table-ref t (list 1))) → 2") { m, args in
-      try m.table(args[0], "hash-table-set!").set(args[1], args[2], m.heap)
+      try m.set(m.table(args[0], "hash-table-set!"), args[1], args[2])
       return .nil
     }
     alias("hash-table-put!")
@@ -69,16 +69,17 @@ extension NativeTable {
     alias("hash-table-entries")
     add("alist->hash-table", required("alist", .list), optional("test"), rest("ignored"), doc: "A hash table from lists of key and value. The first entry of a key counts.", example: "(hash-table-ref/default (alist->hash-table '((1 2) (1 3))) 1 nil) → 2") { m, args in
       guard let identity = m.identity(args.optional(1) ?? .nil) else { throw m.error("alist->hash-table: argument 2: expected one of eq?, eqv?, equal?, = and string=?, got \(m.shown(args[1]))") }
+      try m.reserve(bytes: args[0].listCount * 40)
       let table = ValueTable(identity, capacity: args[0].listCount)
       for pair in ListElements(args[0]) {
         guard pair.isListCell, pair.length == 2 else { throw m.error("alist->hash-table: expected lists of key and value, got \(m.shown(pair))") }
         let key = m.heap.element(pair, 0)
-        if table.get(key, m.heap) == nil { table.set(key, m.heap.element(pair, 1), m.heap) }
+        if table.get(key, m.heap) == nil { try m.set(table, key, m.heap.element(pair, 1)) }
       }
       return m.heap.allocate(object: HashTableObject(table))
     }
     add("hash-table-copy", required("table", .hashTable), rest("ignored"), doc: "A hash table of its own with the same entries.", example: "(hash-table->alist (hash-table-copy (hash-table 1 2))) → ((1 2))") { m, args in
-      m.heap.allocate(object: HashTableObject(try m.table(args[0], "hash-table-copy").copy(m.heap)))
+      m.heap.allocate(object: HashTableObject(try m.copy(m.table(args[0], "hash-table-copy"))))
     }
     add("hash-table-clear!", required("table", .hashTable), doc: "Removes every entry. Answers nil.", example: "(let ((t (hash-table 1 2))) (hash-table-clear! t) (hash-table-size t)) → 0") { m, args in
       try m.table(args[0], "hash-table-clear!").clear()
@@ -87,7 +88,7 @@ extension NativeTable {
     add("hash-table-merge!", required("table", .hashTable), rest("tables", .hashTable), doc: "Adds the entries of the others to the first table; a later one wins. Answers the first.", example: "(hash-table->alist (hash-table-merge! (hash-table 1 2) (hash-table 1 3 4 5))) → ((1 3) (4 5))") { m, args in
       let table = try m.table(args[0], "hash-table-merge!")
       for i in 1..<max(1, args.count) {
-        for (k, v) in try m.table(args[i], "hash-table-merge!", i + 1).entries { table.set(k, v, m.heap) }
+        for (k, v) in try m.table(args[i], "hash-table-merge!", i + 1).entries { try m.set(table, k, v) }
       }
       return args[0]
     }

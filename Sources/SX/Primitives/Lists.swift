@@ -68,12 +68,14 @@ extension NativeTable {
       if args[0].isString {
         return m.heap.string(String(String.UnicodeScalarView(args[0].text.unicodeScalars.reversed())))
       }
+      try m.reserve(bytes: args[0].listCount * 8)
       return m.heap.reversed(args[0])
     }
     add("concat", rest("lists", .list), doc: "The elements of all lists in one. Strings are joined by `str`.", example: "(concat (list 1) (list 2 3)) → (1 2 3)") { m, args in
       if args.count == 0 { return m.heap.emptyList() }
       if let shared = m.inFrontOfLast(args) { return shared }
       let total = (0..<args.count).reduce(0) { $0 + args[$1].listCount }
+      try m.reserve(bytes: total * 8)
       return m.heap.list(count: total) { out in
         var at = 0
         for i in 0..<args.count {
@@ -87,6 +89,7 @@ extension NativeTable {
     add("append", rest("values"), doc: "The elements of all lists in one; an argument that is no list is added as an element.", example: "(append (list 1) 2 (list 3)) → (1 2 3)") { m, args in
       if let shared = m.inFrontOfLast(args) { return shared }
       let total = (0..<args.count).reduce(0) { $0 + (args[$1].isListOrNil ? args[$1].listCount : 1) }
+      try m.reserve(bytes: total * 8)
       return m.heap.list(count: total) { out in
         var at = 0
         for i in 0..<args.count {
@@ -112,7 +115,8 @@ extension NativeTable {
       return args[2]
     }
     add("take", required("list", .list), required("count", .integer), doc: "The first elements, at most `count`.", example: "(take (list 1 2 3) 2) → (1 2)") { m, args in
-      m.makeList(ListElements(args[0]).prefix(max(0, args.integer(1))))
+      try m.reserve(bytes: min(args[0].listCount, max(0, args.integer(1))) * 24)
+      return m.makeList(ListElements(args[0]).prefix(max(0, args.integer(1))))
     }
     add("drop", required("list", .list), required("count", .integer), doc: "All but the first `count` elements.", example: "(drop (list 1 2 3) 2) → (3)") { m, args in
       let k = min(max(0, args.integer(1)), args[0].listCount)
@@ -121,6 +125,7 @@ extension NativeTable {
     add("slice", required("sequence", .listOrString), required("from", .integer), optional("to", .integer), doc: "The elements or scalars from `from` up to `to` (not included). Negative places count from the end; places outside are clamped.", example: "(slice \"hello\" 1 3) → \"el\"") { m, args in
       let (from, to) = m.clampedRange(args, args[0].listCount)
       if args[0].isString { return m.stringSlice(args[0], from, to) }
+      try m.reserve(bytes: (to - from) * 24)
       return m.makeList(ListElements(args[0]).dropFirst(from).prefix(to - from))
     }
     add("range", required("a", .number), optional("b", .number), optional("step", .number), doc: "The numbers from `a` (0 when alone) up to `b`, not included.", example: "(range 1 4) → (1 2 3)") { m, args in
@@ -208,6 +213,7 @@ extension NativeTable {
     }
     alias("unique")
     add("sort-values", required("list", .list), doc: "Numbers, or strings, in ascending order; stable. `sort` takes an order of its own.", example: "(sort-values (list 3 1 2)) → (1 2 3)") { m, args in
+      try m.reserve(bytes: args[0].listCount * 24)
       var all = Array(ListElements(args[0]))
       all.sort(by: try m.order(of: all))
       return m.heap.list(all)

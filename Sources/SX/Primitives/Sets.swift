@@ -27,7 +27,7 @@ extension NativeTable {
     add("set?", required("value"), doc: "Is it a set?", example: "(set? (make-set)) → true") { _, args in .bool(args[0].object(as: SetObject.self) != nil) }
     add("set-add!", required("set", .set), rest("values"), doc: "Adds elements to this set. Answers the set. O(1).", example: "(set->list (set-add! (make-set) 1 2 1)) → (1 2)") { m, args in
       let table = try m.table(set: args[0], "set-add!")
-      for i in 1..<max(1, args.count) { table.set(args[i], .nil, m.heap) }
+      for i in 1..<max(1, args.count) { try m.set(table, args[i], .nil) }
       return args[0]
     }
     add("set-remove!", required("set", .set), rest("values"), doc: "Removes elements from this set. Answers the set. O(1).", example: "(set->list (set-remove! (make-set (list 1 2)) 1)) → (2)") { m, args in
@@ -42,7 +42,7 @@ extension NativeTable {
     add("set-size", required("set", .set), doc: "How many elements it has.", example: "(set-size (make-set)) → 0") { m, args in .fix(try m.table(set: args[0], "set-size").count) }
     alias("set-count")
     add("set-empty?", required("set", .set), doc: "Has it no element?", example: "(set-empty? (make-set)) → true") { m, args in .bool(try m.table(set: args[0], "set-empty?").count == 0) }
-    add("set-copy", required("set", .set), doc: "A set of its own with the same elements.", example: "(let ((s (make-set (list 1)))) (set-add! (set-copy s) 2) (set-size s)) → 1") { m, args in m.heap.allocate(object: SetObject(try m.table(set: args[0], "set-copy").copy(m.heap))) }
+    add("set-copy", required("set", .set), doc: "A set of its own with the same elements.", example: "(let ((s (make-set (list 1)))) (set-add! (set-copy s) 2) (set-size s)) → 1") { m, args in m.heap.allocate(object: SetObject(try m.copy(m.table(set: args[0], "set-copy")))) }
     add("set-clear!", required("set", .set), doc: "Removes every element. Answers the set.", example: "(set-size (set-clear! (make-set (list 1)))) → 0") { m, args in
       try m.table(set: args[0], "set-clear!").clear()
       return args[0]
@@ -50,7 +50,7 @@ extension NativeTable {
     func combined(_ name: String, _ doc: String, _ example: String, _ keep: @escaping @Sendable (Bool) -> Bool?) {
       // `keep` of whether another set has an element; nil: the elements of the others are added.
       add(name, required("set", .set), rest("sets", .set), doc: doc, example: example) { m, args in
-        let result = try m.table(set: args[0], name).copy(m.heap)
+        let result = try m.copy(m.table(set: args[0], name))
         for i in 1..<max(1, args.count) {
           let other = try m.table(set: args[i], name, i + 1)
           guard keep(true) != nil else {

@@ -54,7 +54,13 @@ extension Machine {
     return result
   }
   @inline(never) private func strOfAny(_ values: UnsafePointer<Value>, _ n: Int) throws -> Value {
-    var out = ByteWriter()
+    // The strings among them are what can be measured; while they are gathered, they may be there twice.
+    let strings = (0..<n).reduce(0) { $0 + (values[$1].isString ? values[$1].byteCount : 0) }
+    if strings > 1 << 20 {
+      try checkLength("str", strings)
+      if !SystemMemory.has(3 * strings) { throw Interruption.memory }
+    }
+    var out = ByteWriter(capacity: max(256, strings + strings / 8))
     for i in 0..<n { appendDisplay(values[i], to: &out) }
     return try string("str", out)
   }

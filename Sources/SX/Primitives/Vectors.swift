@@ -32,6 +32,8 @@ extension Machine {
 
 extension NativeTable {
   mutating func installVectors() {
+    /// Room for so many values, and as many again in what becomes of them.
+    @Sendable func reserve(_ m: Machine, _ count: Int) throws { try m.reserve(bytes: count * 16) }
     add("vector", rest("values"), doc: "A vector of the values.", example: "(vector 1 2) → #(1 2)") { m, args in m.heap.allocate(object: Vector((0..<args.count).map { args[$0] })) }
     add("make-vector", required("count", .integer), optional("value"), doc: "A vector of so many times the value (nil).", example: "(make-vector 3 0) → #(0 0 0)") { m, args in
       guard args.integer(0) >= 0, args.integer(0) <= 1 << 28 else { throw m.error("make-vector: argument 1: expected a length from 0 to \(1 << 28), got \(args.integer(0))") }
@@ -51,9 +53,14 @@ extension NativeTable {
     }
     add("vector->list", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "The values, or those of a part, as a list.", example: "(vector->list (vector 1 2 3) 1) → (2 3)") { m, args in
       let v = try m.vector(args[0], "vector->list")
-      return m.heap.list(Array(v.values[try m.range(args, from: 2, in: v.values.count, "vector->list", of: "vector")]))
+      let range = try m.range(args, from: 2, in: v.values.count, "vector->list", of: "vector")
+      try reserve(m, range.count)
+      return m.heap.list(Array(v.values[range]))
     }
-    add("list->vector", required("list", .list), doc: "The elements as a vector.", example: "(list->vector (list 1 2)) → #(1 2)") { m, args in m.heap.allocate(object: Vector(Array(ListElements(args[0])))) }
+    add("list->vector", required("list", .list), doc: "The elements as a vector.", example: "(list->vector (list 1 2)) → #(1 2)") { m, args in
+      try reserve(m, args[0].listCount)
+      return m.heap.allocate(object: Vector(Array(ListElements(args[0]))))
+    }
     add("vector-fill!", required("vector", .vector), required("value"), optional("from", .integer), optional("to", .integer), doc: "Replaces every value, or every one of a part. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-fill! v 0 1) v) → #(1 0 0)") { m, args in
       let v = try m.vector(args[0], "vector-fill!")
       for i in try m.range(args, from: 3, in: v.values.count, "vector-fill!", of: "vector") { v.values[i] = args[1] }
@@ -61,17 +68,27 @@ extension NativeTable {
     }
     add("vector-copy", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "A copy, or one of a part.", example: "(vector-copy (vector 1 2 3) 1) → #(2 3)") { m, args in
       let v = try m.vector(args[0], "vector-copy")
-      return m.heap.allocate(object: Vector(Array(v.values[try m.range(args, from: 2, in: v.values.count, "vector-copy", of: "vector")])))
+      let range = try m.range(args, from: 2, in: v.values.count, "vector-copy", of: "vector")
+      try reserve(m, range.count)
+      return m.heap.allocate(object: Vector(Array(v.values[range])))
     }
     add("vector-copy!", required("to", .vector), required("at", .integer), required("from", .vector), optional("start", .integer), optional("end", .integer), doc: "Copies the values of `from`, or of a part of it, into `to` at an index. The two may be one vector. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-copy! v 1 (vector 8 9)) v) → #(1 8 9)") { m, args in
       let to = try m.vector(args[0], "vector-copy!"), from = try m.vector(args[2], "vector-copy!", 3), at = args.integer(1)
-      let part = Array(from.values[try m.range(args, from: 4, in: from.values.count, "vector-copy!", of: "vector")])
+      let range = try m.range(args, from: 4, in: from.values.count, "vector-copy!", of: "vector")
+      try reserve(m, range.count)
+      let part = Array(from.values[range])
       guard at >= 0, at <= to.values.count - part.count else { throw m.error("vector-copy!: argument 2: \(part.count) values do not fit at index \(at) of a vector of length \(to.values.count)") }
       to.values.replaceSubrange(at..<(at + part.count), with: part)
       return .nil
     }
     add("vector-append", rest("vectors", .vector), doc: "The values of all in one vector.", example: "(vector-append (vector 1) (vector 2 3)) → #(1 2 3)") { m, args in
-      m.heap.allocate(object: Vector(try (0..<args.count).flatMap { try m.vector(args[$0], "vector-append", $0 + 1).values }))
+      let parts = try (0..<args.count).map { try m.vector(args[$0], "vector-append", $0 + 1) }
+      let count = parts.reduce(0) { $0 + $1.values.count }
+      try reserve(m, count)
+      var values: [Value] = []
+      values.reserveCapacity(count)
+      for part in parts { values += part.values }
+      return m.heap.allocate(object: Vector(values))
     }
     add("vector->string", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "The string of a vector of characters, or of a part of it.", example: "(vector->string (vector #\\a #\\b)) → \"ab\"") { m, args in
       let v = try m.vector(args[0], "vector->string")
@@ -84,6 +101,8 @@ extension NativeTable {
     }
     add("string->vector", required("string", .string), optional("from", .integer), optional("to", .integer), doc: "The characters of a string, or of a part of it, as a vector.", example: "(string->vector \"ab\") → #(#\\a #\\b)") { m, args in
       let range = try m.range(args, from: 2, in: args[0].length, "string->vector", of: "string")
+      // The text is copied as well.
+      try m.reserve(bytes: args[0].byteCount * 2 + range.count * 24)
       return m.heap.allocate(object: Vector(args[0].text.unicodeScalars.dropFirst(range.lowerBound).prefix(range.count).map(Value.character)))
     }
   }

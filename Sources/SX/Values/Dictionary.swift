@@ -139,6 +139,11 @@ extension Heap {
     return list(entries(of: d).map { which == 0 ? $0.key : $0.value })
   }
 
+  /// Bytes that the next new entry will ask for at once; 0 when there is room.
+  func growth(ofDict d: Value) -> Int {
+    DictRepresentation.of(d.cell) == .table ? HashTable.unmanaged(d.cell)._withUnsafeGuaranteedRef { $0.growth } : 0
+  }
+
   // MARK: Changing in place
 
   func set(_ d: Value, _ key: Value, _ v: Value) {

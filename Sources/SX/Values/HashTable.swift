@@ -32,6 +32,9 @@ final class HashTable {
     UInt64(UInt(bitPattern: Unmanaged.passRetained(table).toOpaque()))
   }
 
+  /// Bytes that the next new entry will ask for; 0 when there is room.
+  var growth: Int { used < capacity ? 0 : capacity * 32 + slotCount * 16 }
+
   func trace(_ marker: inout Marker) {
     for i in 0..<used {
       marker.mark(entries[i].key)

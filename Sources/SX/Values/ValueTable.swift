@@ -40,6 +40,9 @@ final class ValueTable {
     return n
   }
 
+  /// Bytes that the next new entry will ask for; 0 when there is room.
+  var growth: Int { used < capacity ? 0 : capacity * 48 + slotCount * 8 }
+
   var bytes: Int { capacity * 24 + slotCount * 4 + 64 }
 
   func trace(_ marker: inout Marker) {
