@@ -104,6 +104,8 @@ enum Weight {
   /// Parts that are looked at. A value of more is large in any case, and may even contain itself.
   private static let mostParts = 1 << 16
   private static let deepest = 100
+  /// Shorter keys are mostly the same few, over and over, and count for nothing.
+  @inline(__always) private static var ordinaryKey: Int { 64 }
 
   static func of(_ v: Value) -> Int {
     var parts = mostParts
@@ -122,15 +124,20 @@ enum Weight {
     switch v.kind {
     case .dict:
       if DictRepresentation.of(v.cell) == .flat {
-        let entries = v.word(1).cell + 1
-        var sum = 48 + 16 * v.length
-        for i in 0..<v.length { sum += key(Value(bits: entries[2 &* i])) + weigh(Value(bits: entries[2 &* i &+ 1]), &parts, depth + 1) }
+        let entries = v.word(1).cell + 1, n = v.length
+        var sum = 48 &+ 16 &* n, i = 0
+        while i < n {
+          let key = Value(bits: entries[2 &* i]).byteCount, value = Value(bits: entries[2 &* i &+ 1])
+          if key > ordinaryKey { sum &+= key }
+          if value.isCell { sum &+= value.isString ? 32 &+ value.byteCount : weighCompound(value, &parts, depth &+ 1) }
+          i &+= 1
+        }
         return sum
       }
       let isTable = DictRepresentation.of(v.cell) == .table
       let entries = isTable ? HashTable.unmanaged(v.cell).takeUnretainedValue().live : HashTrie.ordered(v.word(1), count: v.length)
       var sum = 64 + 48 * entries.count
-      for (name, value) in entries { sum += key(name) + weigh(value, &parts, depth + 1) }
+      for (name, value) in entries { sum += (name.byteCount > ordinaryKey ? name.byteCount : 0) + weigh(value, &parts, depth + 1) }
       return sum
     case .pair, .slice, .mutableList:
       guard v.length > 0 else { return 32 }
@@ -147,8 +154,6 @@ enum Weight {
     default: return 32
     }
   }
-  /// Short ones are mostly the same few, over and over.
-  @inline(__always) private static func key(_ key: Value) -> Int { key.byteCount > 64 ? key.byteCount : 0 }
 }
 
 extension NativeTable {
