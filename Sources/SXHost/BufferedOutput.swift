@@ -49,6 +49,13 @@ final class BufferedOutput {
 
 /// Output without a buffer.
 public enum Descriptor {
+  /// Whether what is written to one is read by whoever reads the other: one pipe, one file, one terminal.
+  public static func isSameFile(_ one: Int32, _ other: Int32) -> Bool {
+    var first = stat(), second = stat()
+    guard fstat(one, &first) == 0, fstat(other, &second) == 0 else { return false }
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+  }
+
   /// Writes all bytes, waiting while the descriptor cannot take any.
   ///
   /// - Returns: the system's error number when it gave up, as when nobody can read them anymore.

@@ -32,14 +32,18 @@ public final class SystemHost: Host {
     /// While a server runs, SIGINT and SIGTERM stop it gracefully, and a second one ends the process at once. A command wants
     /// this; a library inside another program does not.
     public var stopsServersOnSignals: Bool
+    /// While no server runs, SIGINT and SIGTERM end the program as `exit` does, and then the process as they always do. A second one, or a program
+    /// that takes longer than `SystemHost.grace`, ends it at once.
+    public var exitsOnSignals: Bool
     /// What scripts on an `InterpreterThread` may use; nothing by default.
     public var capabilities: Capabilities
 
-    public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false, capabilities: Capabilities = .none) {
+    public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false, exitsOnSignals: Bool = false, capabilities: Capabilities = .none) {
       self.capabilities = capabilities
       self.arguments = arguments
       self.output = output
       self.stopsServersOnSignals = stopsServersOnSignals
+      self.exitsOnSignals = exitsOnSignals
     }
   }
 
@@ -57,6 +61,7 @@ public final class SystemHost: Host {
   var timers = TimerQueue()
   var waiters = Waiters()
   var servers = Servers()
+  var exitSignals: ExitSignals?
   private var probe: ProbeServer?
 
   public init(_ configuration: Configuration = Configuration()) {
@@ -76,6 +81,9 @@ public final class SystemHost: Host {
   public func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {
     if stream == .standardOutput || configuration.output == .captured {
       output.write(bytes)
+    } else if configuration.output == .standardError {
+      output.write(bytes)
+      output.flush()
     } else {
       // What was printed before the error message must stand before it.
       output.flush()
@@ -138,6 +146,7 @@ public final class SystemHost: Host {
   public func exit(_ code: Int32) {
     if let onExit { return onExit(code) }
     close()
+    exitSignals?.endProcess()
     // The system keeps the last eight bits: a failure must not look like success.
     Self.endProcess(code != 0 && code & 0xFF == 0 ? 255 : code)
   }
@@ -180,6 +189,7 @@ public final class SystemHost: Host {
   public func waitForEvents(_ interpreter: Interpreter) -> Bool { waitForEvents(interpreter, until: nil) }
 
   public func waitForEvents(_ interpreter: Interpreter, until limit: ContinuousClock.Instant?) -> Bool {
+    watchExitSignals(interpreter)
     flush()
     while true {
       let (ran, mayReceive) = runArrived(interpreter)
@@ -201,6 +211,7 @@ public final class SystemHost: Host {
   /// Between two time slices of fibers that never wait: timers fire and requests are taken in.
   /// What was printed is shown as well: a program that computes for long, or is ended meanwhile, is not to keep it to itself.
   public func pollEvents(_ interpreter: Interpreter) {
+    watchExitSignals(interpreter)
     flush()
     _ = runArrived(interpreter)
   }

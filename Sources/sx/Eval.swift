@@ -39,7 +39,7 @@ struct Eval: ParsableCommand {
 
   /// Evaluates the source behind the files, and ends the process.
   static func run(_ source: String, after files: [String] = [], heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, capabilities: Capabilities = .all) -> Never {
-    Program.run(heapLimit: heapLimit, timeout: timeout, capabilities: capabilities) { interpreter, host in
+    Program.run(exitsOnSignals: true, heapLimit: heapLimit, timeout: timeout, capabilities: capabilities) { interpreter, host in
       for file in files { try interpreter.evaluate(bytes: Files.contents(of: file), file: file) }
       let bytes = source == "-" ? try Files.standardInput() : Array(source.utf8)
       let value = try interpreter.evaluate(bytes: bytes, file: source == "-" ? "<stdin>" : "<eval>")

@@ -23,10 +23,10 @@ enum Program {
   ///   - timeout: seconds that `body` may take.
   ///   - capabilities: what scripts may use.
   static func run(
-    arguments: [String] = [], stopsServersOnSignals: Bool = false, heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, capabilities: Capabilities = .all,
+    arguments: [String] = [], stopsServersOnSignals: Bool = false, exitsOnSignals: Bool = false, heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, capabilities: Capabilities = .all,
     _ body: @escaping @Sendable (Interpreter, SystemHost) throws -> Void
   ) -> Never {
-    let configuration = SystemHost.Configuration(arguments: arguments, stopsServersOnSignals: stopsServersOnSignals, capabilities: capabilities)
+    let configuration = SystemHost.Configuration(arguments: arguments, stopsServersOnSignals: stopsServersOnSignals, exitsOnSignals: exitsOnSignals, capabilities: capabilities)
     let late = "took longer than \(Milliseconds.text((timeout ?? 0) * 1000))"
     var status: Int32 = 1
     do {
@@ -90,7 +90,7 @@ enum Program {
 
   private static func write(_ message: String, to descriptor: Int32) {
     let line = Array((message + "\n").utf8)
-    line.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
+    _ = line.withUnsafeBytes { Descriptor.writeFully($0, to: descriptor) }
   }
 
   static let colorsErrors = colors(STDERR_FILENO)

@@ -27,7 +27,7 @@ struct Run: ParsableCommand {
   ///
   /// - Parameter sandbox: what it may use; nil for everything.
   static func run(_ file: String, _ arguments: [String], heapLimit: Int = HeapLimit.standard, timeout: Double? = nil, sandbox: Capabilities? = nil) -> Never {
-    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true, heapLimit: heapLimit, timeout: timeout, capabilities: sandbox ?? .all) { interpreter, host in
+    Program.run(arguments: [file] + arguments, stopsServersOnSignals: true, exitsOnSignals: true, heapLimit: heapLimit, timeout: timeout, capabilities: sandbox ?? .all) { interpreter, host in
       let isStandardInput = file == "-"
       let bytes = isStandardInput ? try Files.standardInput() : try Files.contents(of: file)
       let name = isStandardInput ? "<stdin>" : file

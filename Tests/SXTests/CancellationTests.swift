@@ -20,7 +20,40 @@ import Testing
     func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) { silent.randomBytes(buffer) }
     var hostName: String { "" }
     var processIdentifier: Int { 0 }
-    func exit(_ status: Int32) {}
+    var statuses: [Int32] = []
+    var onExit: () -> Void = {}
+    func exit(_ status: Int32) {
+      statuses.append(status)
+      onExit()
+    }
+  }
+
+  /// Without the capability, and past every handler.
+  @Test func anExitFromOutsideLeavesInOrder() throws {
+    let host = PatientHost(), sx = Interpreter(host: host)
+    var noted: [String] = []
+    sx.define("note") { (text: String) -> Int in
+      noted.append(text)
+      return 0
+    }
+    sx.define("exit-from-outside") { () -> Int in
+      sx.cancellation.exit(7)
+      return 0
+    }
+    // As hosts do that cannot end the process.
+    host.onExit = { sx.cancellation.cancel() }
+    let source = """
+      (at-exit (fn () (note "at exit")))
+      (guard (e (true (note "caught")))
+        (dynamic-wind
+          (fn () 0)
+          (fn () (exit-from-outside) (let loop ((i 0)) (when (< i 1000000) (loop (+ i 1)))) (note "went on"))
+          (fn () (note "after"))))
+      """
+    let error = #expect(throws: Diagnostic.self) { try sx.evaluate(source, file: "exit.sx") }
+    #expect(error?.interruption == .cancelled(reason: nil))
+    #expect(noted == ["after", "at exit"])
+    #expect(host.statuses == [7])
   }
 
   @Test(arguments: [

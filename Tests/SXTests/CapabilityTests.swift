@@ -56,7 +56,7 @@ import Testing
   /// All primitives that need something. Written down here once more, so that a change of either has to be meant.
   private static let needs: [String: Capability] = [
     "now-ns": .clock, "clock-milliseconds": .clock, "random-int": .random, "random-hex": .random, "env": .environment, "command-line": .environment,
-    "host-name": .environment, "process-id": .environment, "control/-exit": .exit, "open-input-file": .read,
+    "host-name": .environment, "process-id": .environment, "control/-expect-exit": .exit, "control/-exit": .exit, "open-input-file": .read,
   ]
 
   @Test func everyPrimitiveDeclaresWhatItNeeds() {
@@ -127,6 +127,7 @@ import Testing
       } else {
         let error = #expect(throws: Diagnostic.self) { try sx.evaluate(source) }
         #expect(error?.message.contains("not allowed: it needs the capability `\(capability.rawValue)`") == true, "\(error?.message ?? "")")
+        #expect(error?.message.contains("/-") == false, "what programs call has its public name: \(error?.message ?? "")")
         #expect(host.used.isEmpty)
         #expect(error?.interruption == nil)
       }

@@ -67,6 +67,33 @@ import Testing
         """)
   }
 
+  @Test func anUndefinedNameInAMacrosUseIsPointedAt() {
+    #expect(caret("(match 5 (5 unknown))") == [1, 13, 20])
+    #expect(caret("(define (f v)\n  (match v\n    ((a b) unknown)))\n(f (list 1 2))") == [3, 12, 19])
+    #expect(caret("(let ()\n  (when-let (x 1)\n    unknown))") == [3, 5, 12])
+    #expect(caret("(define-syntax both (syntax-rules () ((_ a b) (begin a b))))\n(both 1\n  unknown)") == [3, 3, 10])
+    // What the macro brings along stands nowhere in its use.
+    #expect(caret("(defmacro m (x) `(list ,x unknown))\n(m 1)") == [2, 1, 6])
+    let found = Interpreter().check(Array("(define (f v)\n  (match v\n    (1 first-unknown)\n    (_ second-unknown)))".utf8), file: "check.sx")
+    #expect(found.map { [$0.location?.line, $0.location?.column] } == [[3, 8], [4, 8]])
+  }
+
+  @Test func aFieldThatIsNamedTwiceIsPointedAt() {
+    #expect(
+      rendered("(define-type Shape\n  (Circle r)\n  (Box side r side))") == """
+        error: the field `side` is named twice
+          at test.sx:3:15
+         3 |   (Box side r side))
+           |               ^^^^
+          in the expansion of `define-type` at test.sx:1:1
+        """)
+    #expect(caret("(define-type Shape (Circle r) (Box a)\n  (Circle r))") == [2, 3, 13])
+    #expect(caret("(define-record-type point (make-point x y) point? (x px) (y py) (x pz))") == [1, 65, 71])
+    #expect(caret("(define-record-type point true true x y x)") == [1, 41, 42])
+    #expect(caret("(define-record-type point (make-point x x) point? (x px))") == [1, 41, 42])
+    #expect(Interpreter().check(Array("(define-type T (A x x))".utf8), file: "check.sx").map(\.message) == ["the field `x` is named twice"])
+  }
+
   @Test func bracketsThatDoNotMatchNameBothPlaces() {
     #expect(
       rendered("(let ((x 1))\n  [x)") == """

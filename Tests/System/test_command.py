@@ -292,6 +292,79 @@ def test_exit_takes_an_integer_and_stays_where_it_is_given_something_else(sx):
 
 
 
+# ── Signals ──────────────────────────────────────────────────────────────────────────────────────
+
+LEAVING = """(at-exit (fn () (println "at exit")))
+(define (spin) (spin))
+(define (around thunk after) (dynamic-wind (fn () (println "ready")) thunk after))
+(define (wait) (sleep 1000000))
+(define (say text) (fn () (println text) (display "")))
+"""
+
+
+class Ending:
+    """A program that says "ready" and is then sent signals."""
+
+    def __init__(self, sx, source: str, *arguments: str, **extra: str):
+        sx.write("leaving.sx", LEAVING + source)
+        self.process = subprocess.Popen(
+            [binary(), "run", *arguments, "leaving.sx"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=sx.folder, env=environment(sx.folder, **extra), text=True,
+        )
+        assert self.process.stdout.readline() == "ready\n"
+
+    def end(self, number: int = signal.SIGINT):
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "source, printed",
+    [
+        ('(around spin (say "after"))', "after\nat exit\n"),
+        ('(around wait (say "after"))', "after\nat exit\n"),
+        ('(around (fn () (around wait (say "inner"))) (say "outer"))', "ready\ninner\nouter\nat exit\n"),
+        # No handler takes it for a condition of its own.
+        ('(guard (e (true (println "caught"))) (handler-bind (((fn (c) true) println)) (around wait (say "after"))))', "after\nat exit\n"),
+        # Way out and thunks may wait themselves.
+        ('(around wait (fn () (sleep 1) (println "slept")))', "slept\nat exit\n"),
+        # The program is what the command waits for, whatever else runs or waits.
+        ('(spawn spin) (around wait (say "after"))', "after\nat exit\n"),
+        ('(spawn wait) (around spin (say "after"))', "after\nat exit\n"),
+        ('(around (fn () (coroutine-resume (make-coroutine (fn () (around spin (say "inner")))))) (say "outer"))', "ready\ninner\nouter\nat exit\n"),
+        ('(around (fn () (coroutine-resume (make-coroutine (fn () (around wait (say "inner")))))) (say "outer"))', "ready\ninner\nouter\nat exit\n"),
+        # Inside primitives, where the program cannot be left in the middle.
+        ('(around (fn () (sleep 1) (make-parameter 1 (fn (x) (spin)))) (say "after"))', "after\nat exit\n"),
+    ],
+)
+def test_a_signal_lets_a_program_leave_in_order(sx, number, source, printed):
+    program = Ending(sx, source)
+    status, out, err = program.end(number)
+    assert (status, err) == (-number, ""), "it ends by the signal, as it would without any of this"
+    assert out.removeprefix("ready\n") == printed.removeprefix("ready\n")
+
+
+def test_a_program_that_does_not_leave_is_ended(sx):
+    program = Ending(sx, '(around wait (fn () (println "after") (spin)))')
+    assert program.end() == (-signal.SIGINT, "after\n", "")
+
+
+def test_a_second_signal_ends_at_once(sx):
+    program = Ending(sx, '(around wait (fn () (println "after") (sleep 1) (println "leaving") (sleep 1000000)))')
+    program.process.send_signal(signal.SIGTERM)
+    assert program.process.stdout.readline() == "after\n"
+    status, out, _ = program.end(signal.SIGTERM)
+    assert status == -signal.SIGTERM
+    assert "at exit" not in out
+
+
+def test_a_signal_needs_no_capability_to_end_a_sandboxed_program(sx):
+    program = Ending(sx, '(around (fn () (perform {:op "sleep" :args (list 1000000)})) (say "after"))', "--sandbox")
+    assert program.end() == (-signal.SIGINT, "after\nat exit\n", "")
+
+
 # ── Deep input on a small native stack ───────────────────────────────────────────────────────────
 
 SMALL_STACK = 1024

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import threading
 import time
 from email.utils import formatdate
@@ -9,7 +10,7 @@ from email.utils import formatdate
 import pytest
 
 from otlp_receiver import BROKEN, Receiver, attributes, parse_strictly, spans_of, validate
-from sx_process import PATIENCE, ROOT, wait_until
+from sx_process import PATIENCE, ROOT, binary, environment, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -537,3 +538,20 @@ def test_an_endpoint_that_is_none_is_reported_once(serve):
     assert server.terminate() == 0
     assert server.err.count("localhost:4318") == 2  # for traces, and for metrics
     assert "does not begin with http:// or https://; no traces are exported" in server.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_spans_are_flushed_when_a_program_is_stopped(sx, number):
+    sx.write("program.sx", '(otel/with-span "before" {} (fn () 1)) (println "ready") (sleep 1000000)')
+    with Receiver() as receiver:
+        process = subprocess.Popen(
+            [binary(), "run", "program.sx"],
+            stdout=subprocess.PIPE,
+            cwd=sx.folder,
+            env=environment(sx.folder, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="600000"),
+        )
+        assert process.stdout.readline() == b"ready\n"
+        assert receiver.spans == []
+        process.send_signal(number)
+        assert process.wait(timeout=PATIENCE) == -number
+        assert [span.name for span in receiver.spans] == ["before"]

@@ -168,6 +168,28 @@ def test_what_a_program_prints_goes_to_standard_error(serve_lines):
     assert (status, out, err) == (0, READY + "(ok 0 5)\n", "(ok 1)\nx")
 
 
+def test_an_answer_has_a_line_of_its_own_where_output_goes_to_the_same_place(sx):
+    lines = [
+        '(eval "(display \\"no line break\\") 5")',
+        '(eval "(println \\"one\\") 6")',
+        '(eval "(display \\"lost\\" (current-error-port)) (error \\"boom\\")")',
+        '(load-source "(display \\"before the reset\\")")',
+        "(reset)",
+    ]
+    finished = subprocess.run(
+        [binary(), "server"],
+        input="\n".join(lines).encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=sx.folder,
+        env=environment(sx.folder),
+        timeout=PATIENCE,
+    )
+    assert finished.returncode == 0
+    answers = ["no line break", "(ok 0 5)", "one", "(ok 0 6)", "lost", '(error 0 "boom at <eval>:1:39")', "before the reset", "(ok 0)", "(ok 0)"]
+    assert finished.stdout.decode().splitlines() == ["(ready)", *answers]
+
+
 def test_a_load_is_relative_to_the_working_directory_and_to_the_loading_file(serve_lines, sx):
     sx.write("sub/inner.sx", "(define inner 1)")
     sx.write("sub/outer.sx", '(load "inner.sx") (define outer (+ inner 1))')

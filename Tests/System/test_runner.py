@@ -326,6 +326,38 @@ def test_a_suite_cannot_make_passes_of_its_failures(sx, definition, told):
     assert told in outcome.out
 
 
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "(defmacro deftest (name &rest body) `(do (guard (e (true nil)) ,@body) (report-pass ,name)))",
+        "(defmacro deftest (name &rest body) `(guard (e (true nil)) ,@body (report-pass ,name)))",
+        "(defmacro deftest (name &rest body) `(report-pass ,name))",
+        "(defmacro deftest (name &rest body) `(begin (try-call (fn () ,@body)) (report-pass ,name)))",
+        "(define (test name thunk) (try-call thunk) (report-pass name)) (defmacro deftest (name &rest body) `(test ,name (fn () ,@body)))",
+        "(defmacro own-test (name &rest body) `(begin (guard (e (true nil)) ,@body) (report-pass ,name))) (defmacro deftest (&rest all) `(own-test ,@all))",
+    ],
+)
+def test_a_suite_whose_own_cases_pass_whatever_happens_in_them_is_a_failure(sx, definition):
+    sx.write("swallow.sx", definition + "\n" + FAILING)
+    outcome = sx("test", "swallow.sx")
+    assert outcome.status == 1
+    assert re.search("deftest(, .*)?, as the suite defines (it|them), passes whatever it is given", outcome.out)
+
+
+def test_forms_of_cases_that_report_later_are_let_be(sx):
+    sx.write(
+        "later.sx",
+        """(define results (mutable-list))
+(defmacro deftest (name &rest body) `(append! results (list ,name (try-call (fn () ,@body)))))
+(defsuite "s"
+  (deftest "right" (assert= 1 1))
+  (for-each (fn (result) (if (get (nth result 1) :ok) (report-pass (first result)) (report-fail (first result) "no"))) results))
+""",
+    )
+    outcome = sx("test", "later.sx")
+    assert (outcome.status, last_line(outcome.out)) == (0, "1 passed, 0 failed")
+
+
 def test_a_suite_may_bring_assertions_and_a_try_call_that_do_their_work(sx):
     sx.write(
         "own.sx",

@@ -22,7 +22,16 @@ struct Analyzer {
   /// Named lets that turned out not to be jumps, by the cell of their form: analysed only once more, however deep they are nested.
   var ordinaryLoops: Set<UInt64> = []
   /// Macros that are being expanded around this place, outermost first, as far as they stand in each other's expansion.
-  private var expansions: [(name: String, span: SourceSpan)] = []
+  private var expansions: [Expansion] = []
+  /// The last few macros that made a form of a body, by its cell: it was expanded before it is analysed.
+  private var origins: [UInt64: [Expansion]] = [:]
+
+  /// A use of a macro.
+  private struct Expansion {
+    let name: String
+    let form: Value
+    let span: SourceSpan
+  }
 
   init(_ machine: Machine, isPrelude: Bool = false, namespace: Namespace? = nil) {
     self.machine = machine
@@ -149,6 +158,11 @@ struct Analyzer {
 
   /// A combination; a mistake in it is noted where somebody wants to hear of all.
   private mutating func located(_ item: Item, _ scope: Scope, tail: Bool) throws -> Node {
+    if !origins.isEmpty, let made = origins.removeValue(forKey: item.value.bits) {
+      expansions += made
+      defer { expansions.removeLast(made.count) }
+      return try located(item, scope, tail: tail)
+    }
     guard let noteError else { return try combination(item, scope, tail: tail) }
     do {
       return try combination(item, scope, tail: tail)
@@ -177,9 +191,29 @@ struct Analyzer {
       if machine.globals[index] == .unbound, machine.pending[index] == nil, SpecialForm(item.value, machine) != nil {
         throw syntaxError("`\(machine.stripped(item.value).text)` is a special form, and no value that can be passed on", item.span)
       }
-      noteGlobal?(index, item.span)
-      return .global(index, item.span)
+      let isUnknown = machine.globals[index] == .unbound && machine.pending[index] == nil
+      let span = isUnknown ? writtenPlace(of: item) : item.span
+      noteGlobal?(index, span)
+      return .global(index, span)
     }
+  }
+
+  /// Where a name stands that a macro may have put among lists of its own: in the form that was expanded, where it occurs there. The first
+  /// place is told of several. O(size of the form).
+  private func writtenPlace(of item: Item) -> SourceSpan {
+    for expansion in expansions.reversed() where expansion.span == item.span {
+      var pending = [expansion.form], found = SourceSpan.none
+      while let v = pending.popLast() {
+        var rest = v
+        while rest.isPair {
+          if rest.head == item.value, case let place = rest.elementSpan, !place.isNone, found.isNone || place.start < found.start { found = place }
+          if rest.head.isPair { pending.append(rest.head) }
+          rest = rest.tail
+        }
+      }
+      if !found.isNone { return found }
+    }
+    return item.span
   }
 
   private mutating func dictLiteral(_ item: Item, _ scope: Scope) throws -> Node {
@@ -217,7 +251,7 @@ struct Analyzer {
         if machine.globals[global] == .unbound, machine.pending[global] == nil { try refuseMisplaced(symbol, item.span) }
         if let operation = machine.openCoded[symbol.bits], operation.takes(parts.count - 1), isPrelude || !redefined.contains(symbol.bits) && machine.isOriginal(operation) {
           let arguments = try parts.dropFirst().map { try expression($0, scope, tail: false) }
-          return fold(operation, arguments, item.span)
+          return .primitive(operation, arguments, item.span)
         }
       default: break
       }
@@ -237,7 +271,7 @@ struct Analyzer {
   private static let suspiciousDepth = 500
 
   private mutating func expansion(of macro: Macro, _ item: Item, _ parts: [Item], _ scope: Scope, tail: Bool) throws -> Node {
-    expansions.append((macro.name, item.span))
+    expansions.append(Expansion(name: macro.name, form: item.value, span: item.span))
     defer { expansions.removeLast() }
     if expansions.count > Analyzer.mostExpansions { throw endless() }
     let expanded = Item(value: try expand(macro, item, parts, scope), span: item.span)
@@ -250,9 +284,9 @@ struct Analyzer {
 
   /// The mistake is the program's at the outermost use, not where the stack happened to end.
   private func endless() -> SyntaxError {
-    let inner = expansions.last?.name ?? "", outer = expansions.first { !($0.span.isNone) } ?? ("", .none)
+    let inner = expansions.last?.name ?? "", outer = expansions.first { !($0.span.isNone) }
     let culprit = expansions.first { $0.name == inner } ?? outer
-    return syntaxError("the expansion of `\(inner)` does not end", culprit.span, hint: "it expands to a use of itself again and again; `macroexpand-1` shows one step")
+    return syntaxError("the expansion of `\(inner)` does not end", culprit?.span ?? .none, hint: "it expands to a use of itself again and again; `macroexpand-1` shows one step")
   }
 
   /// One expansion of a form.
@@ -343,18 +377,6 @@ struct Analyzer {
     return .call(.constant(machine.applyNative), [function, call(.constant(machine.concatNative), chunks, span)], span)
   }
 
-  /// Sums and differences of one operand become those of two.
-  private func fold(_ operation: OpenCoded, _ arguments: [Node], _ span: SourceSpan) -> Node {
-    switch operation {
-    case .add, .multiply:
-      if arguments.count == 1 { return .primitive(operation, [arguments[0], .constant(.fix(operation == .add ? 0 : 1))], span) }
-    case .subtract:
-      if arguments.count == 1 { return .primitive(.subtract, [.constant(.fix(0)), arguments[0]], span) }
-    default: break
-    }
-    return .primitive(operation, arguments, span)
-  }
-
   // MARK: Bodies and functions
 
   /// A sequence with inner definitions. At top level definitions are global.
@@ -414,7 +436,11 @@ struct Analyzer {
           announce(form)
         case .begin:
           let inner = items(form.value, form.span).dropFirst()
-          for part in inner { announce(part) }
+          let made = origins.removeValue(forKey: form.value.bits)
+          for part in inner {
+            announce(part)
+            if part.value.isListCell { origins[part.value.bits] = made }
+          }
           // An empty sequence still has a value, which is nil.
           queue += inner.isEmpty && queue.isEmpty ? [Item(value: .nil, span: form.span)] : inner.reversed()
           continue
@@ -435,12 +461,14 @@ struct Analyzer {
         continue
       }
       rounds += 1
-      expansions.append((macro.name, form.span))
-      defer { expansions.removeLast() }
+      let made: [Expansion] = (origins.removeValue(forKey: form.value.bits) ?? []).suffix(7) + [Expansion(name: macro.name, form: form.value, span: form.span)]
+      expansions += made
+      defer { expansions.removeLast(made.count) }
       if rounds > Analyzer.mostExpansions { throw endless() }
       let parts = items(form.value, form.span)
       let expansion = try expand(macro, form, parts, scope)
       let expanded = Item(value: expansion, span: place(expansion, form.span))
+      if expansion.isListCell { origins[expansion.bits] = made }
       announce(expanded)
       queue.append(expanded)
     }

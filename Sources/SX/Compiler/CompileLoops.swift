@@ -6,7 +6,15 @@ extension Compiler {
       try expression(start, slot)
       variable.slot = slot
     }
-    for (i, variable) in loop.variables.enumerated() where Cursor.walks(variable, at: i, in: loop, body) { cursors.insert(ObjectIdentifier(variable)) }
+    for (i, variable) in loop.variables.enumerated() {
+      if Cursor.walks(variable, at: i, in: loop, body) { cursors.insert(ObjectIdentifier(variable)) }
+      if isOpenCoded(.cons), isOpenCoded(.reverse), Accumulator.collects(variable, at: i, in: loop, starts[i], body) { accumulators.insert(ObjectIdentifier(variable)) }
+    }
+    if case .conditional(.primitive(.isEmpty, let tested, _), _, _) = body, case .local(let variable)? = tested.first, isOpenCoded(.isEmpty), isOpenCoded(.rest),
+      cursors.contains(ObjectIdentifier(variable)), loop.variables.contains(where: { $0 === variable }), !loop.variables.contains(where: \.isAssigned)
+    {
+      loop.walker = variable
+    }
     loop.start = instructions.count
     label = instructions.count
     // A fresh box for every turn: closures of different turns hold different variables.
@@ -31,8 +39,14 @@ extension Compiler {
       }
     }
     let mayWriteInPlace = !loop.variables.contains { $0.isAssigned }
+    var collected: [(list: Int, item: Int)] = []
     for (i, (variable, value)) in others.enumerated() {
-      if mayWriteInPlace, writesLast(value), !others[(i + 1)...].contains(where: { !isSimple($0.value) || uses($0.value, variable) }) {
+      if case .primitive(.cons, let parts, _) = value, accumulators.contains(ObjectIdentifier(variable)) {
+        openCoded |= 1 << UInt64(OpenCoded.cons.rawValue)
+        let item = temporary()
+        try expression(parts[0], item)
+        collected.append((variable.slot, item))
+      } else if mayWriteInPlace, writesLast(value), !others[(i + 1)...].contains(where: { !isSimple($0.value) || uses($0.value, variable) }) {
         try expression(value, variable.slot)
       } else {
         let register = temporary()
@@ -41,11 +55,20 @@ extension Compiler {
       }
     }
     for move in moves { emit(.move, a: move.to, b: move.from) }
-    for step in steps {
+    for (list, item) in collected { emit(.collect, a: list, b: item) }
+    // Where the walk goes on when the list is not at its end; not known yet in the branch that is for its end.
+    let isWalk = loop.walker.map { walker in steps.contains { $0.variable === walker } && instructions[loop.start].c != 0 } ?? false
+    for step in steps where !isWalk || step.variable !== loop.walker {
       openCoded |= 1 << UInt64(OpenCoded.rest.rawValue)
       at(step.span) { $0.emit(.rest, n: 1, a: step.variable.slot, b: step.variable.slot) }
     }
-    if loop === selfLoop {
+    if isWalk, let step = steps.first(where: { $0.variable === loop.walker }) {
+      openCoded |= 1 << UInt64(OpenCoded.rest.rawValue) | 1 << UInt64(OpenCoded.isEmpty.rawValue)
+      let next = at(step.span) { $0.emit(.nextItem, a: step.variable.slot) }
+      try setOffset(next, loop.start + Int(Int16(bitPattern: instructions[loop.start].c)) - next)
+      let end = emit(.jump)
+      try setOffset(end, loop.start - end)
+    } else if loop === selfLoop {
       emit(.restart)
     } else {
       let jump = emit(.loop)
@@ -74,9 +97,13 @@ extension Compiler {
     at(span) { $0.emit(.tailCallGlobal, n: arguments.count, a: window, global: index) }
     top = save
   }
+  func isAccumulator(_ node: Node) -> Bool {
+    if case .local(let local) = node { return accumulators.contains(ObjectIdentifier(local)) }
+    return false
+  }
   /// Does the code of a node write its destination with its last instruction, when all else is evaluated?
   func writesLast(_ node: Node) -> Bool {
-    if case .primitive(let operation, _, _) = node { return !operation.isTest && isOpenCoded(operation) }
+    if case .primitive(let operation, _, _) = node { return !operation.isTest && !operation.switchesFiber && isOpenCoded(operation) }
     return isSimple(node)
   }
   /// A constant, a local, or one instruction over such.
@@ -85,7 +112,7 @@ extension Compiler {
     case .constant: return true
     case .local(let local): return !local.isAssigned
     case .primitive(let operation, let arguments, _):
-      guard !operation.isTest, isOpenCoded(operation) else { return false }
+      guard !operation.isTest, !operation.switchesFiber, isOpenCoded(operation) else { return false }
       return arguments.allSatisfy {
         switch $0 {
         case .constant: true

@@ -93,6 +93,7 @@ extension Compiler {
       emit(.addInteger, n: 3, a: destination, b: -1, c: try operand(arguments[0]))
       return
     case .add, .subtract, .multiply:
+      if arguments.count == 1 { return try unary(operation, arguments[0], destination) }
       if arguments.count > 2 { return try chain(operation, arguments, destination) }
       if operation != .multiply, let i = smallInteger(arguments[1]), i > Int(Int16.min) {
         emit(.addInteger, n: operation == .add ? 0 : 1, a: destination, b: operation == .add ? i : -i, c: try operand(arguments[0]))
@@ -101,6 +102,16 @@ extension Compiler {
     case .vectorSet:
       try setVectorElement(arguments)
       emit(.loadImmediate, a: destination, b: Int(Value.nil.bits))
+      return
+    case .yield:
+      emit(.yieldCoroutine, a: destination, b: try operand(arguments[0]))
+      return
+    case .resume:
+      let coroutine = try operand(arguments[0]), value = arguments.count == 2 ? try operand(arguments[1]) : 0
+      emit(.resumeCoroutine, n: arguments.count, a: destination, b: coroutine, c: value)
+      return
+    case .reverse:
+      emit(isAccumulator(arguments[0]) ? .collected : .reverse, a: destination, b: try operand(arguments[0]))
       return
     case .first, .rest:
       emit(operation == .first ? .first : .rest, a: destination, b: try operand(arguments[0]))
@@ -136,6 +147,16 @@ extension Compiler {
       default: .cons
       }
     emit(op, n: 2, a: destination, b: x, c: y)
+  }
+
+  /// Sums, differences and products of one operand are those of two.
+  mutating func unary(_ operation: OpenCoded, _ argument: Node, _ destination: Int) throws {
+    guard operation == .subtract else {
+      return try primitive(operation, [argument, .constant(.fix(operation == .add ? 0 : 1))], destination)
+    }
+    let zero = temporary()
+    load(.fix(0), zero)
+    emit(.subtract, n: 1, a: destination, b: zero, c: try operand(argument))
   }
 
   /// The instruction for arithmetic with a number that stands in the source, and which operand is not that number.

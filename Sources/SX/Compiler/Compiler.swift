@@ -26,6 +26,8 @@ struct Compiler {
   var label = 0
   /// Variables of loops that only walk along a list.
   var cursors: Set<ObjectIdentifier> = []
+  /// Variables of loops that collect a list.
+  var accumulators: Set<ObjectIdentifier> = []
 
   private init(_ machine: Machine, _ lambda: Lambda) {
     self.machine = machine
@@ -139,11 +141,12 @@ struct Compiler {
   mutating func patch(_ all: [Int]) throws { for at in all { try patch(at) } }
 
   /// Runs `body` with positions taken from `span`.
-  mutating func at(_ span: SourceSpan, _ body: (inout Compiler) throws -> Void) rethrows {
+  @discardableResult
+  mutating func at<Result>(_ span: SourceSpan, _ body: (inout Compiler) throws -> Result) rethrows -> Result {
     let outer = self.span
     if !span.isNone { self.span = span }
-    try body(&self)
-    self.span = outer
+    defer { self.span = outer }
+    return try body(&self)
   }
 
   // MARK: Values into registers
@@ -349,11 +352,12 @@ struct Compiler {
     top = window + 1
     highest = max(highest, top)
     let n = arguments.count
-    enum Target { case own, global(Int), register }
-    var target = Target.register
+    enum Target { case own, global(Int), local(Int), window }
+    var target = Target.window
     switch function {
     case .global(let index, _): target = .global(index)
     case .enclosingFunction where lambda.required == n && !lambda.hasRest: target = .own
+    case .local(let local) where !local.isAssigned && !tail: target = .local(local.slot)
     default: try expression(function, window)
     }
     for argument in arguments { try expression(argument, temporary()) }
@@ -361,7 +365,8 @@ struct Compiler {
       switch target {
       case .own: $0.emit(tail ? .tailCallSelf : .callSelf, n: n, a: window)
       case .global(let index): $0.emit(tail ? .tailCallGlobal : .callGlobal, n: n, a: window, global: index)
-      case .register: $0.emit(tail ? .tailCall : .call, n: n, a: window)
+      case .local(let register): $0.emit(.callRegister, n: n, a: window, b: register)
+      case .window: $0.emit(tail ? .tailCall : .call, n: n, a: window)
       }
     }
   }

@@ -25,6 +25,8 @@ enum Op: UInt8 {
   case jump
   /// A jump backwards: a safepoint.
   case loop
+  /// [a] ← rest of the list [a] that a loop walks along, then a jump unless that is empty. A safepoint.
+  case nextItem
   case jumpIfFalse, jumpIfTrue, jumpIfNil, jumpUnlessNil, jumpIfEmpty, jumpUnlessEmpty
   /// Compare [a] with [b].
   case jumpIfLess, jumpUnlessLess, jumpIfLessOrEqual, jumpUnlessLessOrEqual, jumpIfEqual, jumpUnlessEqual, jumpIfIdentical, jumpUnlessIdentical
@@ -41,11 +43,17 @@ enum Op: UInt8 {
   case addInteger
   /// [a] ← [b] op [c], op [b]. `rest` with n = 1: nobody but a walking loop will see the result.
   case cons, get, first, rest
+  /// Adds [b] to the list [a] that a loop collects; [a] ← that list, complete. See `Accumulator`.
+  case collect, collected
+  /// [a] ← reverse of [b].
+  case reverse
   /// [a] ← element [c] of the vector [b]; element [b] of the vector [a] ← [c].
   case vectorRef, vectorSet
 
   /// Call [a] with the n arguments [a+1]…; the result goes to [a]. `Global`: the function is global b | c << 16.
   case call, callGlobal, callSelf
+  /// The same with the function [b], which the window gets.
+  case callRegister
   /// Jumps unless the global a | b << 16 is the running closure.
   case jumpUnlessSelf
   /// Goes on at the entry of the running closure, which is another one when it was compiled anew. A safepoint.
@@ -54,6 +62,11 @@ enum Op: UInt8 {
   case tailCall, tailCallGlobal, tailCallSelf
   /// Return [a].
   case `return`
+
+  /// [a] ← what the coroutine [b] yields next, resumed with [c], or with nil for n = 1.
+  case resumeCoroutine
+  /// [a] ← what the running coroutine is resumed with next, after handing out [b].
+  case yieldCoroutine
 
   /// Push a handler record; a condition goes to [a], control to the jump's target. `popHandler` drops the innermost record.
   case pushGuard, pushHandlers, popHandler

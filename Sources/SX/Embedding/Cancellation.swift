@@ -8,6 +8,9 @@ public final class Cancellation: Sendable {
   private struct Requests {
     var everything: Interruption?
     var fibers: [UInt64: Interruption] = [:]
+    var exitStatus: Int32?
+
+    var isEmpty: Bool { everything == nil && fibers.isEmpty && exitStatus == nil }
   }
 
   /// Lets the machine ask at every slice without a lock.
@@ -24,6 +27,10 @@ public final class Cancellation: Sendable {
   /// Ends one fiber, and the coroutines that it waits for, with an error that no script can catch. Other fibers go on. Does nothing
   /// when the fiber has ended.
   public func cancel(_ fiber: FiberID, reason: String? = nil) { note { $0.fibers[fiber.number] = .cancelled(reason: reason) } }
+
+  /// The evaluation that runs now, or the next one, goes no further: at its next time slice it does what `(exit status)` does there, so what
+  /// `dynamic-wind` and `at-exit` were given runs before the host is told. No handler sees it, and it needs no capability.
+  public func exit(_ status: Int32) { note { $0.exitStatus = status } }
 
   /// Forgets requests that nobody has obeyed yet.
   public func withdraw() {
@@ -49,7 +56,7 @@ public final class Cancellation: Sendable {
     return requests.withLock { requests in
       defer {
         requests.everything = nil
-        isPending.store(!requests.fibers.isEmpty, ordering: .relaxed)
+        isPending.store(!requests.isEmpty, ordering: .relaxed)
       }
       return requests.everything
     }
@@ -61,11 +68,28 @@ public final class Cancellation: Sendable {
     return requests.withLock { requests in
       defer {
         requests.fibers = [:]
-        isPending.store(requests.everything != nil, ordering: .relaxed)
+        isPending.store(!requests.isEmpty, ordering: .relaxed)
       }
       return requests.fibers
     }
   }
+
+  /// The status with which the evaluation is to exit, when that was asked for since the last time.
+  func takeExit() -> Int32? {
+    guard isRequested else { return nil }
+    return requests.withLock { requests in
+      defer {
+        requests.exitStatus = nil
+        isPending.store(!requests.isEmpty, ordering: .relaxed)
+      }
+      return requests.exitStatus
+    }
+  }
+}
+
+/// An exit that was asked for from outside, on its way to where the running fiber can obey it.
+struct ExitRequest: Error {
+  let status: Int32
 }
 
 extension Machine {
@@ -75,6 +99,43 @@ extension Machine {
     let fibers = cancellation.takeFibers()
     stopParked(fibers)
     if let interruption = cancellation.take() ?? fibers[running] { throw interruption }
+    if let status = cancellation.takeExit(), !exitParked(status, running) { throw ExitRequest(status: status) }
+  }
+
+  /// The fiber that the host waits for is to exit, when it is not the running one: it does so when its turn comes.
+  ///
+  /// - Returns: false when there is no such fiber.
+  func exitParked(_ status: Int32, _ running: UInt64? = nil) -> Bool {
+    guard let awaited = awaited.last, awaited != running else { return false }
+    for fiber in ready.all where fiber.outermost.number == awaited {
+      fiber.requestedExit = status
+      return true
+    }
+    for fiber in waiting.values where fiber.outermost.number == awaited {
+      fiber.requestedExit = status
+      wake(fiber.number, .success(.nil))
+      return true
+    }
+    return false
+  }
+
+  /// In place of whatever the running fiber would have done next. Its frame stays where it is.
+  func beginExit(_ status: Int32) throws {
+    let slot = try roomForCall(Fiber.top(state.pointee.base))
+    slot[1] = .fix(Int(status))
+    try enter(try boundGlobal(globalIndex(symbol("control/-exit-from-outside"))), slot, 1)
+  }
+
+  /// The running fiber has left its winders on the way to an exit: so does the one that waits for it, and the last one exits.
+  func continueExit(_ status: Value, _ slot: Registers) throws {
+    guard let resumer = current.resumer else {
+      slot[1] = status
+      return try enter(try boundGlobal(globalIndex(symbol("control/-finish-program"))), slot, 1)
+    }
+    current.resumer = nil
+    current.status = .finished
+    load(resumer)
+    try beginExit(Int32(truncatingIfNeeded: status.fixValue))
   }
 
   /// Between two fibers: the ones that are to end and wait, for the host or for their turn, will end when their turn comes.

@@ -51,6 +51,8 @@ public final class Interpreter {
     machine.beginRun()
     defer { machine.endRun() }
     let fiber = start { outcome = $0 }
+    machine.awaited.append(fiber.number)
+    defer { machine.awaited.removeLast() }
     while true {
       machine.runReady { outcome != nil }
       if let outcome { return try outcome.get() }
@@ -62,6 +64,7 @@ public final class Interpreter {
       guard host.waitForEvents(self, until: machine.budget.deadline) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
       // It may wait when it is told to stop; then nobody else can be meant.
       if let interruption = machine.cancellation.take() { machine.stopParked([fiber.number: interruption]) }
+      if let status = machine.cancellation.takeExit() { _ = machine.exitParked(status) }
     }
   }
 

@@ -129,6 +129,10 @@ extension Machine {
   func start(_ fiber: Fiber) throws -> Exit {
     load(fiber)
     do {
+      if let status = fiber.requestedExit {
+        (fiber.requestedExit, fiber.startArguments, fiber.delivery) = (nil, nil, nil)
+        throw ExitRequest(status: status)
+      }
       try takeDelivery(fiber)
     } catch {
       try recover(error)
@@ -169,18 +173,14 @@ extension Machine {
     fiber.status = .suspended
   }
 
-  /// Switches to a coroutine, which the current fiber waits for in `slot`.
-  func resume(coroutine: Fiber, with v: Value, slot: Registers) throws {
-    let next = coroutine.record, here = running
+  /// Switches to a coroutine, whose next value the running fiber waits for in `slot`.
+  @inline(never) func resume(_ coroutine: Value, with v: Value, slot: Registers) throws {
+    guard let next = FiberRecord.of(coroutine) else { throw wrongType("coroutine-resume", 1, "coroutine", coroutine) }
     guard next.pointee.resumer == nil, next.pointee.status == .ready || next.pointee.status == .suspended else {
       throw error(next.pointee.status == .finished ? "coroutine-resume: the coroutine has finished" : "coroutine-resume: the coroutine is running")
     }
-    here.pointee.saved = state.pointee
-    here.pointee.resultOffset = slot - here.pointee.stack
-    here.pointee.status = .suspended
-    // The reference that kept the running fiber now belongs to the coroutine, until it yields.
-    next.pointee.resumer = here
-    _ = next.pointee.owner.retain()
+    suspend(slot: slot)
+    next.pointee.resumer = running
     running = next
     next.pointee.status = .running
     state.pointee = next.pointee.saved
@@ -195,18 +195,20 @@ extension Machine {
   }
 
   /// Hands a value to whoever resumed the running coroutine.
-  func yield(_ v: Value, slot: Registers) throws {
-    let here = running
-    guard let resumer = here.pointee.resumer else { throw error("coroutine-yield: no coroutine is running") }
-    here.pointee.saved = state.pointee
-    here.pointee.resultOffset = slot - here.pointee.stack
-    here.pointee.status = .suspended
-    here.pointee.resumer = nil
+  @inline(never) func yield(_ v: Value, slot: Registers) throws {
+    guard let resumer = running.pointee.resumer else { throw error("coroutine-yield: no coroutine is running") }
+    suspend(slot: slot)
+    running.pointee.resumer = nil
     running = resumer
     resumer.pointee.status = .running
     state.pointee = resumer.pointee.saved
     resumer.pointee.stack[resumer.pointee.resultOffset] = v
-    here.pointee.owner.release()
+  }
+
+  @inline(__always) private func suspend(slot: Registers) {
+    running.pointee.saved = state.pointee
+    running.pointee.resultOffset = slot - running.pointee.stack
+    running.pointee.status = .suspended
   }
 
   /// At the end of a fiber: a coroutine's value goes to its resumer. False when the fiber was no coroutine.

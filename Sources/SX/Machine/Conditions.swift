@@ -66,7 +66,7 @@ extension Machine {
   }
 
   /// A slot with room for the arguments of a call behind it.
-  private func roomForCall(_ slot: Registers) throws -> Registers {
+  func roomForCall(_ slot: Registers) throws -> Registers {
     if slot + 8 <= state.pointee.stackEnd { return slot }
     let offset = slot - current.stack
     try growStack(to: offset + 8)
@@ -100,6 +100,11 @@ extension Machine {
 
   /// An error left the loop: hand it to a handler of the running fiber. Throws what no script may catch.
   func recover(_ cause: any Error) throws {
+    if let request = cause as? ExitRequest {
+      // Whoever runs this inside a primitive leaves its own winders.
+      guard suspendedRuns.isEmpty else { throw request }
+      return try beginExit(request.status)
+    }
     if let limit = cause as? Interruption {
       // On its way out it may pass several runs of the loop; the innermost tells where it was.
       limitTrace = limitTrace ?? captureTrace()

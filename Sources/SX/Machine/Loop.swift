@@ -97,6 +97,29 @@ extension Machine {
             stackEnd = state.pointee.stackEnd
           }
           pc = ip + (ip.offset &+ 1)
+        case .nextItem:
+          safepoint.pointee &-= 1
+          if safepoint.pointee < 0 {
+            state.pointee.pc = ip
+            state.pointee.base = base
+            state.pointee.fp = fp
+            if try atSafepoint() { return .preempted }
+            pc = ip
+            base = state.pointee.base
+            fp = state.pointee.fp
+            stackEnd = state.pointee.stackEnd
+            continue
+          }
+          let x = base[ip.a]
+          if x.isPair, case let t = x.word(2), t.isPair {
+            base[ip.a] = t
+            pc += ip.offset
+          } else if x.isOwnRun {
+            x.advance()
+            pc += ip.offset
+          } else if try nextItem(base + ip.a) {
+            pc += ip.offset
+          }
         case .jumpIfFalse: if base[ip.a].isFalsy { pc += ip.offset }
         case .jumpIfTrue: if !base[ip.a].isFalsy { pc += ip.offset }
         case .jumpIfNil: if base[ip.a].isNil { pc += ip.offset }
@@ -240,12 +263,20 @@ extension Machine {
             let t = x.word(2)
             base[ip.a] = !t.isPair ? heap.rest(x) : ip.n != 0 ? t : heap.copyPair(t)
           } else {
-            base[ip.a] = ip.n == 0 ? try restSlow(x) : x.isOwnRun ? x.advanced : try advance(x)
+            base[ip.a] = ip.n == 0 ? try restSlow(x) : x.isOwnRun ? x.advance() : try advance(x)
           }
         case .get:
           let d = base[ip.b], k = base[ip.c]
           base[ip.a] = d.isDict && k.isString ? heap.get(d, k) ?? .nil : try getSlow(d, k)
 
+        case .collect:
+          if !base[ip.a].appendToOwnRun(base[ip.b]) { try collect(base + ip.a, base[ip.b]) }
+        case .collected: base[ip.a] = collected(base[ip.b])
+        case .reverse:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          base[ip.a] = try reverse(base + ip.b)
         case .vectorRef: base[ip.a] = try vectorElement(base[ip.b], base[ip.c])
         case .vectorSet: try setVectorElement(base[ip.a], base[ip.b], base[ip.c])
 
@@ -317,6 +348,41 @@ extension Machine {
               stackEnd = state.pointee.stackEnd
               continue
             }
+            fp.pointee = Frame(pc: pc, base: base)
+            fp += 1
+            base = callee
+            pc = f.closureEntry
+          } else {
+            state.pointee.pc = pc
+            state.pointee.base = base
+            state.pointee.fp = fp
+            let result = try callSlow(f, base + ip.a, Int(ip.n))
+            if result != .unbound {
+              base[ip.a] = result
+            } else {
+              pc = state.pointee.pc
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+            }
+          }
+        case .callRegister:
+          let f = base[ip.b]
+          if f.isClosure(arity: ip.n) {
+            safepoint.pointee &-= 1
+            let callee = base + (ip.a &+ 1)
+            if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(callee, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            callee[-1] = f
             fp.pointee = Frame(pc: pc, base: base)
             fp += 1
             base = callee
@@ -450,6 +516,26 @@ extension Machine {
           state.pointee.base = base
           state.pointee.fp = fp
           guard try leaveCoroutine() else { return .finished(current.stack[1]) }
+          pc = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+
+        // MARK: Coroutines
+        case .resumeCoroutine:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try resume(base[ip.b], with: ip.n == 1 ? .nil : base[ip.c], slot: base + ip.a)
+          pc = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+        case .yieldCoroutine:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try yield(base[ip.b], slot: base + ip.a)
           pc = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp

@@ -52,17 +52,20 @@ final class Machine {
   var expansionSize = 0
   /// Where the form stands whose macro is running.
   var expansionSpan = SourceSpan.none
-  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil
+  /// That form.
+  var expansionForm = Value.nil
+  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, reraiseNative = Value.nil, raiseNative = Value.nil, reverseNative = Value.nil
 
   // MARK: Fibers
 
-  /// The switch record of the running fiber. Owns a reference to the fiber.
+  /// The switch record of the running fiber, see `FiberSwitch` for who owns it.
   var running: FiberRecord
   var current: Fiber {
     get { running.pointee.owner.takeUnretainedValue() }
     set {
-      let former = running.pointee.owner
-      running = Unmanaged.passRetained(newValue).takeUnretainedValue().record
+      let former = running
+      running = newValue.record
+      running.retain()
       former.release()
     }
   }
@@ -85,6 +88,8 @@ final class Machine {
   /// Safepoints per time slice.
   static let slice = 50_000
   let cancellation = Cancellation()
+  /// The fibers whose end the host waits for, the latest last.
+  var awaited: [UInt64] = []
   var budget = Budget()
   var capabilities = Capabilities.none { didSet { granted.pointee = capabilities.bits } }
   /// The same as bits, in raw memory: primitives ask for it at every call.
@@ -113,7 +118,8 @@ final class Machine {
     halt = .allocate(capacity: 1)
     halt.initialize(to: Instruction(op: .halt))
     let first = Fiber(number: 0, function: .nil, arguments: [], halt: UnsafePointer(halt))
-    running = Unmanaged.passRetained(first).takeUnretainedValue().record
+    running = first.record
+    running.retain()
     state = .allocate(capacity: 1)
     state.initialize(to: first.saved)
     first.status = .finished
@@ -131,7 +137,7 @@ final class Machine {
   }
 
   deinit {
-    running.pointee.owner.release()
+    running.release()
     globals.deallocate()
     safepoint.deallocate()
     work.deallocate()
@@ -157,6 +163,7 @@ final class Machine {
     applyNative = globals[globalIndex(symbol("apply"))]
     dictNative = globals[globalIndex(symbol("dict"))]
     mergeNative = globals[globalIndex(symbol("merge"))]
+    reverseNative = globals[globalIndex(symbol("reverse"))]
     raiseNative = globals[globalIndex(symbol("raise"))]
     reraiseNative = globals[globalIndex(symbol("raise-continuable"))]
   }
@@ -276,9 +283,9 @@ final class Machine {
 
   /// Calls a macro on unevaluated forms.
   func expand(_ macro: Macro, _ form: Value, _ arguments: [Value], name: String, _ span: SourceSpan) throws -> Value {
-    let outer = expansionSpan
-    expansionSpan = span
-    defer { expansionSpan = outer }
+    let outer = (expansionSpan, expansionForm)
+    (expansionSpan, expansionForm) = (span, form)
+    defer { (expansionSpan, expansionForm) = outer }
     do {
       let expansion = try callNested(macro.closure, arguments)
       compileRoots.append(expansion)
@@ -314,6 +321,7 @@ final class Machine {
       aliases.trace(&marker)
       for symbol in libraryGlobals { marker.mark(symbol) }
       for library in libraries.values { library.namespace.trace(&marker) }
+      marker.mark(self.running.pointee.cell)
       if running { traceRunning(current, state.pointee, &marker) }
       for run in suspendedRuns { traceRunning(run.fiber, run.state, &marker) }
       for fiber in ready.all { fiber.trace(&marker) }
@@ -329,7 +337,8 @@ final class Machine {
     marker.mark(state.handlers)
     marker.mark(state.winders)
     marker.mark(state.bindings)
-    fiber.resumer?.trace(&marker)
+    marker.mark(fiber.record.pointee.cell)
+    fiber.traceResumer(&marker)
   }
 }
 

@@ -27,6 +27,7 @@ struct ParameterType: Sendable {
   static let bytevector = ParameterType(name: "bytevector", mask: TypeBit.object)
   static let set = ParameterType(name: "set", mask: TypeBit.object)
   static let hashTable = ParameterType(name: "hash-table", mask: TypeBit.object)
+  static let coroutine = ParameterType(name: "coroutine", mask: TypeBit.object)
   static let port = ParameterType(name: "port", mask: TypeBit.object)
   /// A regexp, or a string that is made into one.
   static let pattern = ParameterType(name: "regexp or string", mask: TypeBit.object | TypeBit.string)
@@ -195,12 +196,13 @@ struct NativeTable {
 
   /// Declares a primitive. `example` is `expression → value`, one a line, and runs as a test; `→ error: MESSAGE` is one that raises, `→ …` one that is not run.
   /// One that `needs` a capability asks for it before anything else; only the environment is empty instead, and looking at it no error.
-  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
+  /// `publicName`: what a program calls that comes to use it, for the message.
+  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, for publicName: String? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
     var checked = body
     if let capability, capability != .environment {
       let bit = capability.bit
       checked = { m, args in
-        if m.granted.pointee & bit == 0 { try m.demand(capability, name) }
+        if m.granted.pointee & bit == 0 { try m.demand(capability, publicName ?? name) }
         return try body(m, args)
       }
     }

@@ -1,7 +1,7 @@
 extension Native {
   /// Primitives that take handler records, winders and parts of stacks as they are, and could break the machine in the hands of a program.
   static let forPreludeOnly = [
-    "control/-abort", "control/-continuation-winders", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
+    "control/-abort", "control/-continuation-winders", "control/-continue-exit", "control/-end-program", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
     "control/-handler-winders", "control/-handlers", "control/-part-winders", "control/-pop-prompt!", "control/-pop-winder!", "control/-push-prompt!", "control/-push-winder!",
     "control/-reinstate", "control/-reinstate-part", "control/-set-handlers!", "control/-set-winders!", "control/-transfer!", "control/-uncaught",
     "control/-winders",
@@ -42,9 +42,10 @@ extension NativeTable {
     add("error", required("message"), rest("irritants"), doc: "Raises an error value with a message and whatever else is of interest.", example: "(guard (e (true (error-message e))) (error \"no\" 1)) → \"no\"") { m, args in
       throw m.error(args[0].isString ? args[0].text : Printer.text(args[0], m, .display), irritants: (1..<max(1, args.count)).map { args[$0] })
     }
-    add("control/-refuse", required("message", .string), required("form"), doc: "Raises an error that stands where a list stands that was read from source; for macros that refuse a part of their form.") { m, args in
+    add("control/-refuse", required("message", .string), required("form"), optional("index", .integer), doc: "Raises an error that stands where a list stands that was read from source, or the element of it with that index; for macros that refuse a part of their form.") { m, args in
       let raise = m.error(args[0].text)
-      raise.condition.object(as: ErrorObject.self)?.span = args[1].listSpan
+      let element = args.optional(2).map { m.place(ofElement: Arithmetic.integer($0) ?? 0, in: args[1]) } ?? .none
+      raise.condition.object(as: ErrorObject.self)?.span = element.isNone ? args[1].listSpan : element
       throw raise
     }
     add("make-error", required("message", .string), rest("irritants"), doc: "An error value, not raised.") { m, args in
@@ -164,6 +165,19 @@ extension NativeTable {
 }
 
 extension Machine {
+  /// Where an element of a list stands in the source. What a macro gets as `&rest` is the end of its form, and knows no places itself.
+  fileprivate func place(ofElement index: Int, in list: Value) -> SourceSpan {
+    guard list.isListCell, index >= 0, index < list.length else { return .none }
+    var v = list, steps = index
+    if !list.isLocated {
+      guard expansionForm.isListCell, expansionForm.length >= list.length else { return .none }
+      v = expansionForm
+      steps += expansionForm.length - list.length
+    }
+    while steps > 0, v.isPair { (v, steps) = (v.tail, steps - 1) }
+    return v.isPair && v.head == heap.element(list, index) ? v.elementSpan : .none
+  }
+
   /// A place as SX data.
   func locationDict(_ span: SourceSpan, function: String?) -> Value {
     let d = heap.dict(capacity: 5)

@@ -47,17 +47,18 @@ extension NativeTable {
     }
     alias("magnitude")
 
-    func chain(_ accept: @escaping @Sendable (Machine, Value, Value) throws -> Bool) -> Native.Body {
+    /// `accept` is also told which argument the second value is.
+    func chain(_ accept: @escaping @Sendable (Machine, Value, Value, Int) throws -> Bool) -> Native.Body {
       { machine, args in
-        for i in 1..<max(1, args.count) where try !accept(machine, args[i - 1], args[i]) { return .false }
+        for i in 1..<max(1, args.count) where try !accept(machine, args[i - 1], args[i], i + 1) { return .false }
         return .true
       }
     }
-    add("<", required("a"), rest("more"), doc: "Do the numbers (or strings) increase?", example: "(< 1 2 3) → true", body: chain { m, a, b in try m.less(a, b, 0) })
-    add(">", required("a"), rest("more"), doc: "Do the numbers (or strings) decrease?", example: "(> 3 2 2) → false", body: chain { m, a, b in try m.less(b, a, 1) })
-    add("<=", required("a"), rest("more"), doc: "Does none exceed the next?", example: "(<= 1 1 2) → true", body: chain { m, a, b in try m.lessOrEqual(a, b, 0) })
-    add(">=", required("a"), rest("more"), doc: "Is none less than the next?", example: "(>= 2 2 1) → true", body: chain { m, a, b in try m.lessOrEqual(b, a, 1) })
-    add("=", required("a"), rest("more"), doc: "Are all equal? Numbers by value across kinds, everything else deep.", example: "(= 1 1.0) → true", body: chain { m, a, b in Equality.deep(a, b, m.heap) })
+    add("<", required("a"), rest("more"), doc: "Do the numbers (or strings) increase?", example: "(< 1 2 3) → true", body: chain { m, a, b, i in try m.less(a, b, 0, i) })
+    add(">", required("a"), rest("more"), doc: "Do the numbers (or strings) decrease?", example: "(> 3 2 2) → false", body: chain { m, a, b, i in try m.less(b, a, 1, i) })
+    add("<=", required("a"), rest("more"), doc: "Does none exceed the next?", example: "(<= 1 1 2) → true", body: chain { m, a, b, i in try m.lessOrEqual(a, b, 0, i) })
+    add(">=", required("a"), rest("more"), doc: "Is none less than the next?", example: "(>= 2 2 1) → true", body: chain { m, a, b, i in try m.lessOrEqual(b, a, 1, i) })
+    add("=", required("a"), rest("more"), doc: "Are all equal? Numbers by value across kinds, everything else deep.", example: "(= 1 1.0) → true", body: chain { m, a, b, _ in Equality.deep(a, b, m.heap) })
     add("!=", required("a"), required("b"), doc: "Are they different? The opposite of `=`.", example: "(!= 1 2) → true") { m, args in .bool(!Equality.deep(args[0], args[1], m.heap)) }
 
     func extreme(_ name: String, _ wanted: Arithmetic.Order) -> Native.Body {

@@ -42,8 +42,9 @@ extension NativeTable {
       try m.setGlobal(m.globalIndex(m.heap.symbol(args[0].utf8)), args[1])
       return args[1]
     }
-    add("control/-open-source", required("path", .string), required("loading"), doc: "A loader for a file; a relative path starts at the folder of the file that loads it.") { m, args in
-      m.heap.allocate(object: try m.openSource(args[0].text, from: args[1].isString ? args[1].text : nil))
+    add("control/-open-source", required("path"), required("loading"), doc: "A loader for a file; a relative path starts at the folder of the file that loads it. For `load`, whose argument it checks.") { m, args in
+      guard args[0].isString else { throw m.wrongType("load", 1, "string", args[0]) }
+      return m.heap.allocate(object: try m.openSource(args[0].text, from: args[1].isString ? args[1].text : nil))
     }
     add("control/-loader-file", required("loader", .object), doc: "The path of the file that a loader reads.") { m, args in
       m.heap.string(args[0].object(as: Loader.self)?.text.file ?? "")

@@ -104,11 +104,19 @@ extension NativeTable {
     add("command-line", needs: .environment, doc: "The arguments of the program, as a list.") { m, _ in m.heap.list((m.capabilities.environment ? m.host.arguments : []).map { m.heap.string($0) }) }
     add("host-name", needs: .environment, doc: "The name of this machine.") { m, _ in m.heap.string(m.capabilities.environment ? m.host.hostName : "") }
     add("process-id", needs: .environment, doc: "The number of this process.") { m, _ in .fix(m.capabilities.environment ? m.host.processIdentifier : 0) }
-    add("control/-exit", optional("status", .integer), needs: .exit, doc: "Ends the program at once.") { m, args in
-      let status = args.integer(0, default: 0)
-      m.host.exit(0...255 ~= status ? Int32(status) : 255)
-      // A host that cannot end the process stops the script.
-      if let interruption = m.cancellation.take() { throw interruption }
+    add("control/-expect-exit", required("status"), needs: .exit, for: "exit", doc: "Is an error where `exit` with this status would be, so that nothing of what it does has happened then.") { m, args in
+      guard args[0].isNil || Arithmetic.integer(args[0]) != nil else { throw m.wrongType("exit", 1, "integer", args[0]) }
+      return .nil
+    }
+    add("control/-exit", optional("status", .integer), needs: .exit, for: "exit", doc: "Ends the program at once.") { m, args in
+      try m.exit(args)
+      return .nil
+    }
+    addControl("control/-continue-exit", required("status", .integer), doc: "Goes on with an exit from outside, in the fiber that waits for this one or in the last one.") { m, slot, _ in
+      try m.continueExit(slot[1], slot)
+    }
+    add("control/-end-program", required("status", .integer), doc: "Ends the program at once, as somebody outside has asked for.") { m, args in
+      try m.exit(args)
       return .nil
     }
     add("collect-garbage", doc: "Collects at the next safepoint.") { m, _ in
@@ -116,5 +124,14 @@ extension NativeTable {
       return .nil
     }
     add("heap-bytes", doc: "Bytes that the heap occupies.") { m, _ in .fix(m.heap.bytesInUse) }
+  }
+}
+
+extension Machine {
+  fileprivate func exit(_ args: Arguments) throws {
+    let status = args.integer(0, default: 0)
+    host.exit(0...255 ~= status ? Int32(status) : 255)
+    // A host that cannot end the process stops the script.
+    if let interruption = cancellation.take() { throw interruption }
   }
 }

@@ -24,7 +24,7 @@ extension Heap {
 }
 
 extension Value {
-  @inline(__always) private var isLocated: Bool { isPair && header & .variantHeaderBit != 0 }
+  @inline(__always) var isLocated: Bool { isPair && header & .variantHeaderBit != 0 }
   /// Where the first element of this pair stands.
   var elementSpan: SourceSpan { isLocated ? SourceSpan(word: cell[3]) : .none }
   /// Where this list stands.

@@ -49,7 +49,8 @@ extension SystemHost {
           mailbox.fulfil { interpreter, host in host.listenerEnded(identifier, ending, interpreter) }
         })
       if host.configuration.stopsServersOnSignals, host.servers.stopSignals == nil {
-        host.servers.stopSignals = StopSignals {
+        host.exitSignals = nil
+        host.servers.stopSignals = StopSignals { _ in
           mailbox.post { interpreter, host in host.stopServers(interpreter) }
         }
       }

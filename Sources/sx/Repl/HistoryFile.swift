@@ -57,7 +57,7 @@ struct HistoryFile {
   }
 
   private func write(_ text: String, to file: Int32) {
-    Array(text.utf8).withUnsafeBytes { Descriptor.writeFully($0, to: file) }
+    _ = Array(text.utf8).withUnsafeBytes { Descriptor.writeFully($0, to: file) }
   }
 
   private func makeFolders(above path: String) {

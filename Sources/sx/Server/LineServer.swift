@@ -23,6 +23,8 @@ final class LineServer {
   private var epoch = 0
   /// What `(exit)` in the running program asked for.
   private var exitStatus: Int32?
+  /// Answers and what programs print go to one place, as on a terminal.
+  private let sharesOutput = Descriptor.isSameFile(STDOUT_FILENO, STDERR_FILENO)
 
   init() { (host, interpreter) = Self.fresh() }
 
@@ -104,6 +106,7 @@ final class LineServer {
       case .evaluate(let source):
         answer(value: text(try evaluate { try interpreter.evaluate(source, file: "<eval>") }))
       case .reset:
+        endLine()
         host.close()
         (host, interpreter) = Self.fresh()
         adopt()
@@ -158,8 +161,14 @@ final class LineServer {
 
   /// In one piece, and at once: somebody waits for it. What the program has printed goes first.
   private func answer(_ line: String) {
+    endLine()
     host.flush()
     Program.say(line)
+  }
+
+  /// An answer has a line of its own. What a program has printed is left as it is where it goes elsewhere.
+  private func endLine() {
+    if sharesOutput && !host.isAtLineStart { host.write("\n", to: .standardOutput) }
   }
 }
 

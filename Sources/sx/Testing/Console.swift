@@ -53,6 +53,6 @@ final class Console: Sendable {
 
   private func put(_ text: String) {
     var text = text
-    text.withUTF8 { Descriptor.writeFully(UnsafeRawBufferPointer($0), to: STDOUT_FILENO) }
+    _ = text.withUTF8 { Descriptor.writeFully(UnsafeRawBufferPointer($0), to: STDOUT_FILENO) }
   }
 }

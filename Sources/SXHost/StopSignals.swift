@@ -8,13 +8,14 @@ import Dispatch
   import Musl
 #endif
 
-/// While it lives, the first SIGINT or SIGTERM asks for a graceful stop and a second one ends the process at once.
+/// While it lives, the first SIGINT or SIGTERM asks for a graceful stop, of which the function is told the number, and a second one ends the
+/// process at once.
 final class StopSignals {
   private static let signals = [SIGINT, SIGTERM]
   private let sources: [any DispatchSourceSignal]
 
-  init(_ stop: @escaping @Sendable () -> Void) {
-    let queue = DispatchQueue(label: "sx.signals")
+  init(_ stop: @escaping @Sendable (Int32) -> Void) {
+    let queue = DispatchQueue(label: "sx.signals"), registered = DispatchSemaphore(value: 0)
     sources = Self.signals.map { number in
       #if canImport(Darwin)
         // There the default action comes before the source sees the signal.
@@ -24,11 +25,14 @@ final class StopSignals {
       source.setEventHandler {
         // A second signal has the default effect again.
         for other in Self.signals { signal(other, SIG_DFL) }
-        stop()
+        stop(number)
       }
+      source.setRegistrationHandler { registered.signal() }
       source.resume()
       return source
     }
+    // What is printed from here on may be what somebody has waited for who then sends a signal.
+    for _ in sources { registered.wait() }
   }
 
   deinit {
