@@ -131,8 +131,7 @@ extension NativeTable {
     add("control/-pop-winder!", doc: "Takes the innermost winder away.") { m, _ in
       let winders = m.state.pointee.winders
       guard winders.isListCell, winders.length > 0 else { throw m.error("control/-pop-winder!: there is no winder") }
-      let outer = m.heap.rest(winders)
-      m.state.pointee.winders = outer.listCount == 0 ? .nil : outer
+      m.state.pointee.winders = winders.length == 1 ? .nil : m.heap.rest(winders)
       return .nil
     }
     add("control/-set-winders!", required("winders"), doc: "Replaces the winders in place.") { m, args in

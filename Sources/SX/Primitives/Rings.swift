@@ -13,7 +13,7 @@ final class Ring: HeapObject {
 struct RingBuffer {
   struct Slot {
     var value: Value
-    /// 0 when nobody asks for bytes.
+    /// 0 until somebody weighs it.
     var weight: Int
   }
 
@@ -26,22 +26,26 @@ struct RingBuffer {
   private(set) var dropped = 0
   /// Those of the dropped ones that had to go for their bytes.
   private(set) var droppedForBytes = 0
-  /// What the elements may take, as `Weight` estimates it; nil when nobody asks.
+  /// What the elements may take, as `Weight` estimates it.
   private(set) var mostBytes: Int?
-  private(set) var bytes = 0
+  /// Weighing begins when the heap as a whole has more bytes than the elements may take. Until then they cannot have too many.
+  private var isWeighing = false
+  private var weighed = 0
 
   init(capacity: Int, mostBytes: Int?) {
     self.capacity = capacity
     self.mostBytes = mostBytes
   }
 
-  mutating func push(_ v: Value) {
+  /// - Parameter heap: the bytes that the heap has in use.
+  mutating func push(_ v: Value, heap: Int) {
     total += 1
     guard capacity > 0 else { return dropped += 1 }
-    let slot = Slot(value: v, weight: mostBytes == nil ? 0 : Weight.of(v))
-    bytes += slot.weight
+    if let mostBytes, heap > mostBytes { weighAll() }
+    let slot = Slot(value: v, weight: isWeighing ? Weight.of(v) : 0)
+    weighed += slot.weight
     if count == capacity {
-      bytes -= slots[start].weight
+      weighed -= slots[start].weight
       slots[start] = slot
       start = place(1)
       dropped += 1
@@ -50,13 +54,13 @@ struct RingBuffer {
       if at == slots.count { slots.append(slot) } else { slots[at] = slot }
       count += 1
     }
-    if let mostBytes, bytes > mostBytes { shed(to: mostBytes) }
+    if let mostBytes, weighed > mostBytes { shed(to: mostBytes) }
   }
   /// The newest of all stays, however large it is.
   private mutating func shed(to most: Int) {
-    while bytes > most, count > 1 {
-      bytes -= slots[start].weight
-      slots[start].value = .nil
+    while weighed > most, count > 1 {
+      weighed -= slots[start].weight
+      slots[start] = Slot(value: .nil, weight: 0)
       start = place(1)
       count -= 1
       dropped += 1
@@ -68,17 +72,32 @@ struct RingBuffer {
     let slot = start + i
     return slot < capacity ? slot : slot - capacity
   }
-  /// Measures from now on what is in it; the newest that fit stay.
+  /// The newest that fit stay.
   mutating func limit(bytes most: Int) {
     mostBytes = most
-    refill(last(count))
+    weighAll()
     shed(to: most)
   }
+  /// Whether the elements have more bytes than that.
+  mutating func isHeavier(than most: Int, heap: Int) -> Bool {
+    if heap <= most { return false }
+    weighAll()
+    return weighed > most
+  }
+  /// O(size) when nothing is weighed so far.
+  var bytes: Int { isWeighing ? weighed : slots.reduce(0) { $0 + Weight.of($1.value) } }
+
+  private mutating func weighAll() {
+    guard !isWeighing else { return }
+    isWeighing = true
+    for i in slots.indices { slots[i].weight = Weight.of(slots[i].value) }
+    weighed = slots.reduce(0) { $0 + $1.weight }
+  }
   private mutating func refill(_ elements: [Value]) {
-    slots = elements.map { Slot(value: $0, weight: mostBytes == nil ? 0 : Weight.of($0)) }
+    slots = elements.map { Slot(value: $0, weight: isWeighing ? Weight.of($0) : 0) }
     start = 0
     count = elements.count
-    bytes = slots.reduce(0) { $0 + $1.weight }
+    weighed = slots.reduce(0) { $0 + $1.weight }
   }
   /// The newest `n`, oldest first.
   func last(_ n: Int) -> [Value] {
@@ -104,6 +123,8 @@ enum Weight {
   /// Parts that are looked at. A value of more is large in any case, and may even contain itself.
   private static let mostParts = 1 << 16
   private static let deepest = 100
+  /// Shorter keys are mostly the same few, over and over, and count for nothing.
+  @inline(__always) private static var ordinaryKey: Int { 64 }
 
   static func of(_ v: Value) -> Int {
     var parts = mostParts
@@ -122,15 +143,20 @@ enum Weight {
     switch v.kind {
     case .dict:
       if DictRepresentation.of(v.cell) == .flat {
-        let entries = v.word(1).cell + 1
-        var sum = 48 + 16 * v.length
-        for i in 0..<v.length { sum += key(Value(bits: entries[2 &* i])) + weigh(Value(bits: entries[2 &* i &+ 1]), &parts, depth + 1) }
+        let entries = v.word(1).cell + 1, n = v.length
+        var sum = 48 &+ 16 &* n, i = 0
+        while i < n {
+          let key = Value(bits: entries[2 &* i]).byteCount, value = Value(bits: entries[2 &* i &+ 1])
+          if key > ordinaryKey { sum &+= key }
+          if value.isCell { sum &+= value.isString ? 32 &+ value.byteCount : weighCompound(value, &parts, depth &+ 1) }
+          i &+= 1
+        }
         return sum
       }
       let isTable = DictRepresentation.of(v.cell) == .table
       let entries = isTable ? HashTable.unmanaged(v.cell).takeUnretainedValue().live : HashTrie.ordered(v.word(1), count: v.length)
       var sum = 64 + 48 * entries.count
-      for (name, value) in entries { sum += key(name) + weigh(value, &parts, depth + 1) }
+      for (name, value) in entries { sum += (name.byteCount > ordinaryKey ? name.byteCount : 0) + weigh(value, &parts, depth + 1) }
       return sum
     case .pair, .slice, .mutableList:
       guard v.length > 0 else { return 32 }
@@ -147,8 +173,6 @@ enum Weight {
     default: return 32
     }
   }
-  /// Short ones are mostly the same few, over and over.
-  @inline(__always) private static func key(_ key: Value) -> Int { key.byteCount > 64 ? key.byteCount : 0 }
 }
 
 extension NativeTable {
@@ -165,23 +189,26 @@ extension NativeTable {
       guard n >= 0 else { throw m.error("\(name): the bytes must not be negative, got \(n)") }
       return n
     }
-    add("make-ring", required("capacity", .integer), optional("bytes", .integer), doc: "An empty ring buffer: it holds so many elements and drops the oldest for a newer one. With `bytes` also when the elements take more than that, as estimated when they come; the newest always stays.", example: "(let ((r (make-ring 9 300))) (ring-append! r (list \"a\" (repeat \"b\" 200) (repeat \"c\" 200))) (ring-len r)) → 1") { m, args in
+    add("make-ring", required("capacity", .integer), optional("bytes", .integer), doc: "An empty ring buffer: it holds so many elements and drops the oldest for a newer one. With `bytes` also when the elements take more than that, as estimated; the newest always stays.", example: "(let ((r (make-ring 9 300))) (ring-append! r (list \"a\" (repeat \"b\" 200) (repeat \"c\" 200))) (ring-len r)) → 1") { m, args in
       let most = try args.optional(1).map { _ in try bytes(m, args.integer(1), "make-ring") }
       return m.heap.allocate(object: Ring(capacity: try capacity(m, args.integer(0), "make-ring"), mostBytes: most))
     }
-    add("ring-bytes", required("ring"), doc: "How many bytes its elements take, as estimated; 0 when it was made without a limit of them.", example: "(let ((r (make-ring 9 1000))) (ring-push! r \"abc\") (ring-bytes r)) → 35") { m, args in .fix(try ring(m, args, "ring-bytes").buffer.bytes) }
+    add("ring-bytes", required("ring"), doc: "How many bytes its elements take, as estimated. O(size) while the heap is small.", example: "(let ((r (make-ring 9))) (ring-push! r \"abc\") (ring-bytes r)) → 35") { m, args in .fix(try ring(m, args, "ring-bytes").buffer.bytes) }
+    add("ring-heavier?", required("ring"), required("bytes", .integer), doc: "Do its elements take more than so many bytes, as estimated? The answer costs nothing while the heap as a whole takes less.", example: "(let ((r (make-ring 9))) (ring-push! r \"abc\") (list (ring-heavier? r 34) (ring-heavier? r 35))) → (true false)") { m, args in
+      .bool(try ring(m, args, "ring-heavier?").buffer.isHeavier(than: args.integer(1), heap: m.heap.bytesInUse))
+    }
     add("ring-set-bytes!", required("ring"), required("bytes", .integer), doc: "Changes how many bytes its elements may take; the newest stay.") { m, args in
       try ring(m, args, "ring-set-bytes!").buffer.limit(bytes: try bytes(m, args.integer(1), "ring-set-bytes!"))
       return .nil
     }
     add("ring-dropped-for-bytes", required("ring"), doc: "How many of the elements it has dropped had to go because all together took too many bytes.") { m, args in .fix(try ring(m, args, "ring-dropped-for-bytes").buffer.droppedForBytes) }
     add("ring-push!", required("ring"), required("value"), doc: "Adds an element. O(1).") { m, args in
-      try ring(m, args, "ring-push!").buffer.push(args[1])
+      try ring(m, args, "ring-push!").buffer.push(args[1], heap: m.heap.bytesInUse)
       return .nil
     }
     add("ring-append!", required("ring"), required("list", .list), doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
       let r = try ring(m, args, "ring-append!")
-      for v in ListElements(args[1]) { r.buffer.push(v) }
+      for v in ListElements(args[1]) { r.buffer.push(v, heap: m.heap.bytesInUse) }
       return .nil
     }
     add("ring->list", required("ring"), doc: "The elements, oldest first.") { m, args in

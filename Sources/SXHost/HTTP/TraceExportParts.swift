@@ -92,13 +92,11 @@ private struct PartWriter {
     return made
   }
 
-  private mutating func open(_ part: Part) {
-    levels.append(Level(own: bytes(part)))
-    fresh += levels[levels.count - 1].own.count
-  }
+  private mutating func open(_ part: Part) { levels.append(Level(own: bytes(part))) }
 
   private mutating func close() {
     let level = levels.removeLast()
+    fresh += level.own.count
     append(whole(level, levels.count), to: levels.count - 1, isMessage: true)
   }
 
