@@ -46,6 +46,10 @@ final class Machine {
   // MARK: Programs
 
   var sources = SourceMap()
+  /// What was compiled of programs that may run again.
+  var programs: [ObjectIdentifier: (contents: Program.Contents, compiled: CompiledProgram)] = [:]
+  /// How often a global has become a macro, or has ceased to be one.
+  private(set) var macroChanges = 0
   /// Forms under compilation: nodes refer to parts of them.
   var compileRoots: [Value] = []
   /// Nodes that macros have made for the form under compilation.
@@ -71,8 +75,17 @@ final class Machine {
   var ready = FiberQueue()
   /// Fibers that wait for the host.
   var waiting: [UInt64: Fiber] = [:]
+  /// What waiting fibers wait for, where that is a task of the embedding program.
+  var tasks: [UInt64: Task<Void, Never>] = [:]
+  /// Conditions that have left calls of SX inside the running calls of the host, which may pass them on.
+  var nestedFailures: [(number: Int, raise: Raise)] = []
+  var failuresSoFar = 0
+  /// What has ended a call of SX inside the running call of the host.
+  var nestedInterruption: Interruption?
   private var nextFiber: UInt64 = 1
   let halt: UnsafeMutablePointer<Instruction>
+  /// The values that stand for objects of the embedding program; they are not kept alive by this.
+  var foreignObjects: [ObjectIdentifier: Value] = [:]
   /// Kept alive from Swift.
   var handles = HandleTable()
 
@@ -84,7 +97,9 @@ final class Machine {
   var stackReserve = 0
   /// Safepoints per time slice.
   static let slice = 50_000
-  let cancellation = Cancellation()
+  let cancellation: Cancellation
+  /// The host's, or its own.
+  let mailbox: Mailbox
   var budget = Budget()
   var capabilities = Capabilities.none
   /// Where a limit stopped the script, until that has become a condition.
@@ -96,6 +111,8 @@ final class Machine {
 
   init(host: any Host) {
     self.host = host
+    mailbox = host.inbox ?? Mailbox()
+    cancellation = Cancellation(waking: mailbox)
     safepoint = .allocate(capacity: 1)
     safepoint.initialize(to: Machine.slice)
     work = .allocate(capacity: 1)
@@ -185,6 +202,7 @@ final class Machine {
 
   /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
   func setGlobal(_ index: Int, _ v: Value) throws {
+    if v.object(as: Macro.self) != nil || globals[index].object(as: Macro.self) != nil { macroChanges &+= 1 }
     globals[index] = v
     if !pending.isEmpty { pending[index] = nil }
     guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
@@ -301,6 +319,8 @@ final class Machine {
       }
       for root in compileRoots { marker.mark(root) }
       handles.trace(&marker)
+      for failure in nestedFailures { marker.mark(failure.raise.condition) }
+      for program in programs.values { program.compiled.trace(&marker) }
       aliases.trace(&marker)
       for symbol in libraryGlobals { marker.mark(symbol) }
       for library in libraries.values { library.namespace.trace(&marker) }
@@ -310,6 +330,7 @@ final class Machine {
       for fiber in waiting.values { fiber.trace(&marker) }
       marker.drain()
     }
+    forgetDeadForeignObjects()
   }
 
   private func traceRunning(_ fiber: Fiber, _ state: MachineState, _ marker: inout Marker) {
