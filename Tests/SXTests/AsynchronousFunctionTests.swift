@@ -88,6 +88,25 @@ import Testing
     #expect(await owner.calls == 2)
   }
 
+  @Test func runsOfOneActorOverlap() async throws {
+    actor Owner {
+      let sx = Interpreter()
+      let gates = [Gate(), Gate(), Gate()]
+      init() {
+        let gates = gates
+        sx.define("pass") { (i: Int) async in await gates[i].pass() }
+        sx.define("open!") { (i: Int) in gates[i].open() }
+      }
+      func run(_ source: String) async throws -> Int? { try await sx.run(source).integer }
+    }
+    let owner = Owner()
+    // Each waits for what another one does, and whoever is woken runs them all.
+    async let first = owner.run("(pass 0) (open! 1) 1"), second = owner.run("(pass 1) (open! 2) 2"), third = owner.run("(pass 2) 3")
+    #expect(try await owner.run("(open! 0) 0") == 0)
+    let all = try await [first, second, third]
+    #expect(all == [1, 2, 3])
+  }
+
   struct Refusal: Error, CustomStringConvertible { let description = "not today" }
 
   @Test func whatItThrowsComesOutAsItself() async throws {

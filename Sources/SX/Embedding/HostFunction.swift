@@ -62,13 +62,20 @@ extension Machine {
   func callHost(_ body: () throws -> Value) throws -> Value {
     let failures = nestedFailures.count
     defer { nestedFailures.removeLast(nestedFailures.count - failures) }
-    let outcome = Result { try body() }
+    let outcome = Result { try border.aroundHostCalls == nil ? body() : surrounded(body) }
     // A limit that ended a nested call ends its caller too, and a function that has asked for the end of the script is the last thing that it calls.
     if let interruption = nestedInterruption ?? cancellation.take() {
       nestedInterruption = nil
       throw interruption
     }
     do { return try outcome.get() } catch { throw raise(ofHost: error) }
+  }
+
+  /// Runs a part of the embedding program within what a bridge puts around it.
+  private func surrounded(_ body: () throws -> Value) throws -> Value {
+    var value = Value.nil
+    try border.aroundHostCalls?(interpreter) { value = try body() }
+    return value
   }
 
   /// What a function of the host has thrown, as a condition.

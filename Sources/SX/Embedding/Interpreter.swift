@@ -54,13 +54,16 @@ public final class Interpreter {
   func run(baseDirectory: String?, _ makeLoader: () throws -> Loader) throws -> Handle {
     guard machine.isInsideCall else { return try finish { spawn(baseDirectory: baseDirectory, completion: $0, makeLoader) } }
     let function: Value, arguments: [Value]
-    do { (function, arguments) = try programCall(baseDirectory, makeLoader) } catch { throw diagnostic(error) }
+    do { (function, arguments) = machine.entered(try programCall(baseDirectory, makeLoader)) } catch { throw diagnostic(error) }
     return Handle(self, try machine.callFromHost(function, arguments))
   }
 
   /// Calls a function: inside of the call of SX that has called the host, or as a run.
   private func run(_ function: Value, _ arguments: [Value]) throws -> Handle {
-    if machine.isInsideCall { return Handle(self, try machine.callFromHost(function, arguments)) }
+    if machine.isInsideCall {
+      let (function, arguments) = machine.entered((function, arguments))
+      return Handle(self, try machine.callFromHost(function, arguments))
+    }
     return try finish { spawn(function, arguments, $0) }
   }
 
@@ -88,6 +91,9 @@ public final class Interpreter {
   /// The asynchronous form of `evaluate`: suspends the task while every fiber waits, and then goes on where it was, on the same actor. Blocks the thread
   /// only with a host that has no `inbox` and waits for events of its own. When the task is cancelled, so is the script.
   ///
+  /// While it is suspended, other tasks of the actor may begin runs; each runs whatever is ready, and runs that overlap share the limits that the first one
+  /// began with.
+  ///
   /// - Throws: a `Diagnostic`.
   @discardableResult
   public func run(_ source: String, file: String = "<eval>", isolation: isolated (any Actor)? = #isolation) async throws -> Handle {
@@ -106,13 +112,24 @@ public final class Interpreter {
     try await finish(isolation: isolation) { spawn(function, arguments, completion: $0) }
   }
 
+  /// The same with values of this interpreter.
+  @discardableResult
+  public func run(_ function: Handle, _ arguments: [Handle], isolation: isolated (any Actor)? = #isolation) async throws -> Handle {
+    try await finish(isolation: isolation) { spawn(function.value, arguments.map(\.value), $0) }
+  }
+
   private func finish(isolation: isolated (any Actor)?, _ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) async throws -> Handle {
     precondition(!machine.isInsideCall, "run: a function that a script calls cannot wait; see `evaluate` and `call`")
     var outcome: Result<Handle, Diagnostic>?
     machine.beginRun()
     defer { machine.endRun() }
     takeMail()
-    let fiber = start { outcome = $0 }
+    let mailbox = machine.mailbox
+    let fiber = start {
+      outcome = $0
+      // Another run may have got here, while this one waits.
+      mailbox.wakeSleepers()
+    }
     let cancellation = cancellation
     return try await withTaskCancellationHandler {
       while true {
@@ -214,6 +231,7 @@ public final class Interpreter {
   func spawn(
     _ function: Value, _ arguments: [Value], onFailure: ((Value) -> Void)? = nil, _ completion: @escaping (Result<Handle, Diagnostic>) -> Void
   ) -> FiberID {
+    let (function, arguments) = machine.entered((function, arguments))
     let fiber = machine.makeFiber(function, arguments)
     fiber.saved.bindings = .nil
     fiber.completion = { [unowned self] result in

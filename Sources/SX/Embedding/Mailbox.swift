@@ -49,6 +49,15 @@ public final class Mailbox: Sendable {
 
   // MARK: For whoever runs the interpreter
 
+  /// Lets the tasks that wait look around: another one has run their fibers.
+  func wakeSleepers() {
+    let sleepers = state.withLock { state in
+      defer { state.sleepers = [:] }
+      return state.sleepers.values
+    }
+    for sleeper in sleepers { sleeper.resume() }
+  }
+
   /// Everything posted so far, and whether more may come.
   package func take() -> (jobs: [Job], mayReceive: Bool) {
     state.withLock { state in

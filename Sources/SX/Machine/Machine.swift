@@ -104,6 +104,8 @@ final class Machine {
   var capabilities = Capabilities.none
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
+  /// What a bridge puts around calls that cross the border to the embedding program.
+  var border = Border()
   let random = RandomPool()
   var standardPorts = StandardPorts()
   var gensymCount = 0
