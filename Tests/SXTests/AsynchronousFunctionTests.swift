@@ -79,7 +79,10 @@ import Testing
       func run(_ source: String) async throws -> Int? {
         sx.define("far") { (n: Int) async in n + 1 }
         // Not asynchronous: runs on the actor, whose state it may use.
-        sx.define("near!") { self.calls += 1 }
+        sx.define("near!") {
+          self.assertIsolated()
+          self.calls += 1
+        }
         return try await sx.run(source).integer
       }
     }
@@ -105,6 +108,35 @@ import Testing
     #expect(try await owner.run("(open! 0) 0") == 0)
     let all = try await [first, second, third]
     #expect(all == [1, 2, 3])
+  }
+
+  @Test func manyRunsOfOneActorNeverMeet() async throws {
+    actor Owner {
+      let sx = Interpreter()
+      private var isBusy = false
+      init() { sx.define("later") { (n: Int) async in
+        for _ in 0..<(n % 5) { await Task.yield() }
+        return n
+      } }
+      func run(_ n: Int) async throws -> Int {
+        if n == 0 {
+          sx.define("exclusively") { (f: Function) throws in
+            self.assertIsolated()
+            precondition(!self.isBusy)
+            self.isBusy = true
+            defer { self.isBusy = false }
+            return try f(as: Int.self)
+          }
+        }
+        return try await sx.run("(let ((a (later \(n)))) (let ((b (exclusively (fn () (reduce + 0 (range 200)))))) (+ (later a) b)))").as(Int.self)
+      }
+    }
+    let owner = Owner()
+    _ = try await owner.run(0)
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      for n in 1...200 { group.addTask { try await owner.run(n) == n + 19_900 } }
+      for try await isRight in group { #expect(isRight) }
+    }
   }
 
   struct Refusal: Error, CustomStringConvertible { let description = "not today" }

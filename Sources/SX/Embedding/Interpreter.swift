@@ -132,6 +132,8 @@ public final class Interpreter {
     }
     let cancellation = cancellation
     return try await withTaskCancellationHandler {
+      // A closure is isolated like its surroundings only when it holds what they are isolated to.
+      _ = isolation
       while true {
         machine.runReady { outcome != nil }
         if let outcome { return try outcome.get() }
@@ -142,7 +144,7 @@ public final class Interpreter {
         let (isPosted, mayReceive) = lookAtMail()
         if isPosted { continue }
         if host.nextEvent() != nil || mayReceive {
-          await machine.mailbox.nextArrival(until: next)
+          await machine.mailbox.nextArrival(until: next, isolation: isolation)
         } else if !host.waitForEvents(self, until: machine.budget.deadline) {
           throw Interpreter.deadlock
         }

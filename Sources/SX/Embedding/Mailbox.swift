@@ -82,7 +82,7 @@ public final class Mailbox: Sendable {
   }
 
   /// Suspends until something was posted or the deadline has passed, without blocking the thread. May return early.
-  func nextArrival(until deadline: ContinuousClock.Instant?, isolation: isolated (any Actor)? = #isolation) async {
+  func nextArrival(until deadline: ContinuousClock.Instant?, isolation: isolated (any Actor)?) async {
     let number = state.withLock { state in
       state.nextSleeper += 1
       return state.nextSleeper
