@@ -57,7 +57,7 @@ extension Machine {
       } else if let continuation = f.object as? DelimitedContinuation {
         try resume(continuation, f, with: n == 0 ? .nil : n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
       } else if let function = f.object as? HostFunction {
-        slot[0] = try function.call((0..<n).map { slot[1 + $0] })
+        try call(function, slot, n)
       } else {
         throw notAFunction(f)
       }
@@ -129,6 +129,8 @@ extension Machine {
         throw ExitRequest(status: status)
       }
       try takeDelivery(fiber)
+    } catch is Suspension {
+      return .suspended
     } catch {
       try recover(error)
     }
@@ -223,8 +225,7 @@ extension Machine {
     if let capability = host.capability(of: name) { try demand(capability, name) }
     let fiber = current
     save(slot: slot)
-    fiber.status = .waiting
-    waiting[fiber.number] = fiber
+    park(fiber)
     let operation = Operation(name: name, arguments: arguments.map { Handle(interpreter, $0) }, fiber: FiberID(number: fiber.number))
     guard host.perform(operation, for: interpreter) else {
       waiting[fiber.number] = nil
@@ -234,9 +235,16 @@ extension Machine {
     throw Suspension()
   }
 
+  /// From now on the fiber, which has been saved, waits.
+  func park(_ fiber: Fiber) {
+    fiber.status = .waiting
+    waiting[fiber.number] = fiber
+  }
+
   /// Makes a waiting fiber ready with a value or a condition. Does nothing when it no longer waits.
   func wake(_ number: UInt64, _ delivery: Result<Value, Raise>) {
     guard let fiber = waiting.removeValue(forKey: number) else { return }
+    if !tasks.isEmpty { tasks[number] = nil }
     fiber.delivery = delivery
     fiber.status = .ready
     ready.append(fiber)
@@ -256,7 +264,7 @@ extension Machine {
         continue
       }
       runs += 1
-      if runs % Machine.runsBetweenPolls == 0 { host.pollEvents(interpreter) }
+      if runs % Machine.runsBetweenPolls == 0 { interpreter.pollEvents() }
       // A coroutine that waited goes on in place of the fiber that resumed it.
       let outcome = Result { try start(fiber) }
       let last = current
@@ -266,7 +274,7 @@ extension Machine {
         save(slot: nil)
         last.status = .ready
         ready.append(last)
-        host.pollEvents(interpreter)
+        interpreter.pollEvents()
       case .success(.finished(let v)): finish(last, .success(v))
       case .failure(let error): finish(last, .failure(asRaise(error)))
       }

@@ -46,6 +46,10 @@ final class Machine {
   // MARK: Programs
 
   var sources = SourceMap()
+  /// What was compiled of programs that may run again.
+  var programs: [ObjectIdentifier: (contents: Program.Contents, compiled: CompiledProgram)] = [:]
+  /// How often a global has become a macro, or has ceased to be one.
+  private(set) var macroChanges = 0
   /// Forms under compilation: nodes refer to parts of them.
   var compileRoots: [Value] = []
   /// Nodes that macros have made for the form under compilation.
@@ -74,8 +78,17 @@ final class Machine {
   var ready = FiberQueue()
   /// Fibers that wait for the host.
   var waiting: [UInt64: Fiber] = [:]
+  /// What waiting fibers wait for, where that is a task of the embedding program.
+  var tasks: [UInt64: Task<Void, Never>] = [:]
+  /// Conditions that have left calls of SX inside the running calls of the host, which may pass them on.
+  var nestedFailures: [(number: Int, raise: Raise)] = []
+  var failuresSoFar = 0
+  /// What has ended a call of SX inside the running call of the host.
+  var nestedInterruption: Interruption?
   private var nextFiber: UInt64 = 1
   let halt: UnsafeMutablePointer<Instruction>
+  /// The values that stand for objects of the embedding program; they are not kept alive by this.
+  var foreignObjects: [ObjectIdentifier: Value] = [:]
   /// Kept alive from Swift.
   var handles = HandleTable()
 
@@ -87,15 +100,19 @@ final class Machine {
   var stackReserve = 0
   /// Safepoints per time slice.
   static let slice = 50_000
-  let cancellation = Cancellation()
+  let cancellation: Cancellation
   /// The fibers whose end the host waits for, the latest last.
   var awaited: [UInt64] = []
+  /// The host's, or its own.
+  let mailbox: Mailbox
   var budget = Budget()
   var capabilities = Capabilities.none { didSet { granted.pointee = capabilities.bits } }
   /// The same as bits, in raw memory: primitives ask for it at every call.
   let granted: UnsafeMutablePointer<UInt32>
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
+  /// What a bridge puts around calls that cross the border to the embedding program.
+  var border = Border()
   let random = RandomPool()
   var standardPorts = StandardPorts()
   var gensymCount = 0
@@ -104,6 +121,8 @@ final class Machine {
 
   init(host: any Host) {
     self.host = host
+    mailbox = host.inbox ?? Mailbox()
+    cancellation = Cancellation(waking: mailbox)
     safepoint = .allocate(capacity: 1)
     safepoint.initialize(to: Machine.slice)
     work = .allocate(capacity: 1)
@@ -202,6 +221,7 @@ final class Machine {
   func setGlobal(_ index: Int, _ v: Value) throws {
     // What is pending has no value yet. Nearly every assignment is to what has one.
     if globals[index] == .unbound, !pending.isEmpty { pending[index] = nil }
+    if v.object(as: Macro.self) != nil || globals[index].object(as: Macro.self) != nil { macroChanges &+= 1 }
     globals[index] = v
     guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
     let isOriginal = v.isKind(.native) && v.native.name == String(describing: operation.name)
@@ -317,6 +337,8 @@ final class Machine {
       }
       for root in compileRoots { marker.mark(root) }
       handles.trace(&marker)
+      for failure in nestedFailures { marker.mark(failure.raise.condition) }
+      for program in programs.values { program.compiled.trace(&marker) }
       aliases.trace(&marker)
       for symbol in libraryGlobals { marker.mark(symbol) }
       for library in libraries.values { library.namespace.trace(&marker) }
@@ -327,6 +349,7 @@ final class Machine {
       for fiber in waiting.values { fiber.trace(&marker) }
       marker.drain()
     }
+    forgetDeadForeignObjects()
   }
 
   private func traceRunning(_ fiber: Fiber, _ state: MachineState, _ marker: inout Marker) {
