@@ -6,7 +6,7 @@ SX_PORT ?= 8080
 SX_PROBE ?= /tmp/sx.probe
 PYTHON := .build/python/bin/python
 
-.PHONY: run build test test-swift test-suites test-system test-stress test-stressed reference bench swift readline browser python clean
+.PHONY: run build test test-swift test-suites test-system test-stress test-stressed reference bench swift readline browser promtool python clean
 
 run: build
 	.build/release/sx serve --port $(SX_PORT) --probe $(SX_PROBE)
@@ -15,10 +15,14 @@ run: build
 # is a tenth of the start and 4 MB of memory.
 FIXED := $(shell [ "$$(uname)" = Linux ] && echo -Xlinker -no-pie)
 
-build: swift readline
-	swift build -c release --static-swift-stdlib --product sx $(FIXED)
+# The loop of the machine jumps from instruction to instruction. With these LLVM copies that jump to the end of every instruction, which processors
+# predict better than one for all.
+DISPATCH := $(foreach option,-tail-dup-pred-size=4000 -tail-dup-succ-size=4000,-Xswiftc -Xllvm -Xswiftc $(option))
 
-test: swift readline browser python
+build: swift readline
+	swift build -c release --static-swift-stdlib --product sx $(FIXED) $(DISPATCH)
+
+test: swift readline browser promtool python
 	swift build --build-tests
 	$(MAKE) --no-print-directory test-swift test-system test-suites test-stressed
 
@@ -28,7 +32,7 @@ test-swift:
 test-suites:
 	.build/debug/sx test
 
-test-system: browser python
+test-system: browser promtool python
 	SX=.build/debug/sx $(PYTHON) -m pytest -q Tests/System
 
 # With a collection at every safepoint, which finds values that no root holds: the suites in which control and binding go odd ways.
@@ -58,6 +62,11 @@ readline:
 browser:
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || $(call install,chromium chromium-driver)
 
+# Out of its package, which would also install a server and start it. Where it cannot be fetched, the tests that need it are skipped.
+promtool:
+	@command -v promtool >/dev/null || [ -x .build/promtool ] || { $(call extract,prometheus,usr/bin/promtool,.build/promtool); } \
+	  || echo "promtool cannot be fetched: the tests with it are skipped"
+
 python:
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || $(call install,python3-venv)
 	@[ -x $(PYTHON) ] || python3 -m venv .build/python
@@ -68,3 +77,6 @@ clean:
 
 sudo := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 install = { $(sudo) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(sudo) apt-get install -y -qq $(1) >/dev/null; }
+# A file of a Debian package, without installing it: package, path in it, where to.
+extract = folder=$$(mktemp -d) && (cd $$folder && { apt-get download -qq $(1) || { $(sudo) apt-get update -qq && apt-get download -qq $(1); }; } >/dev/null 2>&1 \
+  && dpkg-deb -x *.deb .) && mkdir -p $(dir $(3)) && install -m 755 $$folder/$(2) $(3) && rm -rf $$folder

@@ -13,6 +13,7 @@ let package = Package(
   products: [
     .library(name: "SX", targets: ["SX"]),
     .library(name: "SXHost", targets: ["SXHost"]),
+    .library(name: "SXTracing", targets: ["SXTracing"]),
     .executable(name: "sx", targets: ["sx"]),
   ],
   dependencies: [
@@ -23,6 +24,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
+    .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
   ],
   targets: [
     // The SX source of the prelude, embedded as bytes. C, because `#embed` costs milliseconds where a Swift array literal costs a minute.
@@ -45,6 +48,15 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: settings),
+    // The tracing, metrics and logging API of the Swift ecosystem, into the telemetry of an interpreter. Hummingbird brings its packages along anyway.
+    .target(
+      name: "SXTracing",
+      dependencies: [
+        "SX",
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: settings),
     .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"]), .brew(["readline"])]),
     .executableTarget(
@@ -53,7 +65,21 @@ let package = Package(
         "SX", "SXHost", "CReadline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
+    // How a Hummingbird application serves routes of SX beside its own.
+    .executableTarget(
+      name: "HummingbirdHost",
+      dependencies: ["SX", "SXHost", "SXTracing", .product(name: "Hummingbird", package: "hummingbird")],
+      path: "Examples/HummingbirdHost", swiftSettings: settings),
     .testTarget(name: "SXTests", dependencies: ["SX"], exclude: ["Errors"], swiftSettings: settings),
+    .testTarget(
+      name: "SXTracingTests",
+      dependencies: [
+        "SX", "SXHost", "SXTracing",
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
+        .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: settings),
     .testTarget(name: "SXHostTests", dependencies: ["SX", "SXHost", .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "AsyncHTTPClient", package: "async-http-client")], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

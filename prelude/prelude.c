@@ -43,6 +43,9 @@ static const unsigned char otel_access_sx[] = {
 static const unsigned char otel_baggage_sx[] = {
 #embed "otel/baggage.sx"
 };
+static const unsigned char otel_bridge_sx[] = {
+#embed "otel/bridge.sx"
+};
 static const unsigned char otel_dashboard_parts_sx[] = {
 #embed "otel/dashboard-parts.sx"
 };
@@ -185,6 +188,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("numbers.sx", numbers_sx),
   FILE_ENTRY("otel/access.sx", otel_access_sx),
   FILE_ENTRY("otel/baggage.sx", otel_baggage_sx),
+  FILE_ENTRY("otel/bridge.sx", otel_bridge_sx),
   FILE_ENTRY("otel/dashboard-parts.sx", otel_dashboard_parts_sx),
   FILE_ENTRY("otel/dashboard-script.sx", otel_dashboard_script_sx),
   FILE_ENTRY("otel/dashboard-style.sx", otel_dashboard_style_sx),

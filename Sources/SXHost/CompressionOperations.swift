@@ -1,6 +1,6 @@
 import SX
 
-/// gunzip.
+/// gunzip, otlp-parts.
 extension SystemHost {
   static let compressionOperations: [String: OperationHandler] = [
     // On another thread: a long body takes as long as many requests.
@@ -20,6 +20,15 @@ extension SystemHost {
           }
         }
       }
-    }
+    },
+
+    // The parts of a long export, see `TraceExportParts`; nil when it is to be taken as a whole.
+    "otlp-parts": { (host, call) throws(OperationFailure) in
+      guard let bytes = try call.datum(0).bytes else { throw OperationFailure("otlp-parts: argument 1 must be a bytevector") }
+      let encoding: TraceExportParts.Encoding = try call.string(1) == "application/json" ? .json : .protobuf
+      let size = max(1, try call.integer(2))
+      let reply = Reply(to: call.fiber, through: host.mailbox)
+      Task { reply.succeed(TraceExportParts.of(bytes, encoding, size: size).map { .list($0.map { .bytes($0) }) } ?? .null) }
+    },
   ]
 }

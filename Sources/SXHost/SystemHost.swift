@@ -49,6 +49,7 @@ public final class SystemHost: Host {
 
   /// Where other threads leave work for the interpreter.
   public let mailbox = Mailbox()
+  public var inbox: Mailbox? { mailbox }
   /// Called on the interpreter's thread when a server accepts connections.
   public var onListening: ((ListeningAddress) -> Void)?
   /// Called on the interpreter's thread instead of ending the process for `(exit)`.
@@ -208,6 +209,14 @@ public final class SystemHost: Host {
     }
   }
 
+  /// When the next timer is due.
+  public func nextEvent() -> ContinuousClock.Instant? {
+    timers.soonest().map { due in
+      let now = TimerQueue.now
+      return ContinuousClock.now + .nanoseconds(due > now ? Int64(clamping: due - now) : 0)
+    }
+  }
+
   /// Between two time slices of fibers that never wait: timers fire and requests are taken in.
   /// What was printed is shown as well: a program that computes for long, or is ended meanwhile, is not to keep it to itself.
   public func pollEvents(_ interpreter: Interpreter) {
@@ -236,7 +245,7 @@ public final class SystemHost: Host {
     }
     let (jobs, mayReceive) = mailbox.take()
     for job in jobs {
-      job(interpreter, self)
+      job(interpreter)
       ran = true
     }
     return (ran, mayReceive)

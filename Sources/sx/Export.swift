@@ -11,7 +11,7 @@ struct Export: ParsableCommand {
       With --connect those that a running server holds. With a program, those that it makes while it runs.
       """)
 
-  @Argument(help: ArgumentHelp("The file to write; - is standard output.", valueName: "file"))
+  @Argument(help: ArgumentHelp("The file to write, in gzip when its name ends in .gz; - is standard output.", valueName: "file"))
   var file: String
 
   @Argument(help: ArgumentHelp("A program to run.", valueName: "program"))

@@ -7,7 +7,7 @@ struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
     abstract: "Read spans from a file in OTLP/JSON.",
-    discussion: "With --connect they are put into a running server, where the dashboard shows them; without, they are drawn as `sx spans` does.")
+    discussion: "With --connect they are put into a running server, where the dashboard shows them; without, they are drawn as `sx spans` does. A file in gzip is unpacked.")
 
   @Argument(help: ArgumentHelp("A file in OTLP/JSON, with one export or with one a line; - reads it from standard input.", valueName: "file"))
   var file: String

@@ -8,7 +8,7 @@ struct Spans: ParsableCommand {
     commandName: "spans",
     abstract: "Draw traces as trees with bars.",
     discussion: """
-      Of a running `sx serve --probe PATH`, or of a file in OTLP/JSON, as `sx export` and collectors write it.
+      Of a running `sx serve --probe PATH`, or of a file in OTLP/JSON, as `sx export` and collectors write it, also in gzip.
       """)
 
   @Argument(help: ArgumentHelp("A file in OTLP/JSON; - reads it from standard input.", valueName: "file"))
@@ -116,11 +116,14 @@ struct TraceDisplay {
   }
 }
 
-/// Files of spans in OTLP/JSON.
+/// Files of spans in OTLP/JSON, as they are or in gzip.
 enum SpanFile {
+  /// Bytes that a packed file may unpack to.
+  private static let longest = 2 << 30
+
   /// Takes the spans of a file into the interpreter, and gives how many there were.
   static func take(_ path: String, _ interpreter: Interpreter) throws -> Int {
-    let bytes = path == "-" ? try Files.standardInput() : try Files.contents(of: path)
+    let bytes = try unpacked(path == "-" ? try Files.standardInput() : try Files.contents(of: path), path)
     guard let text = String(validating: bytes, as: UTF8.self) else { throw HostError("\(path) is not UTF-8") }
     do {
       return try interpreter.call(interpreter.evaluate("otel/-take-file!"), [.string(text)]).integer ?? 0
@@ -130,9 +133,24 @@ enum SpanFile {
     }
   }
 
-  /// Writes a text; to standard output for `-`.
+  /// Writes a text; to standard output for `-`, in gzip to a file whose name ends in `.gz`.
   static func write(_ text: String, to path: String, _ host: SystemHost) throws {
     if path == "-" { return host.write(text + "\n", to: .standardOutput) }
-    try Files.replace(path, with: Array((text + "\n").utf8))
+    let bytes = Array((text + "\n").utf8)
+    try Files.replace(path, with: path.hasSuffix(".gz") ? Gzip.compressed(bytes) : bytes)
+  }
+
+  /// The content tells whether it is packed: standard input has no name.
+  private static func unpacked(_ bytes: [UInt8], _ path: String) throws -> [UInt8] {
+    guard Gzip.isStream(bytes) else { return bytes }
+    do {
+      return try Gzip.unpacked(bytes, limit: longest)
+    } catch .truncated {
+      throw HostError("\(path): the gzip stream ends too early")
+    } catch .corrupt {
+      throw HostError("\(path): the gzip stream is damaged")
+    } catch .tooLong {
+      throw HostError("\(path) unpacks to more than \(longest) bytes")
+    }
   }
 }

@@ -99,6 +99,44 @@ import Testing
     }
   }
 
+  private static func granting(_ capability: Capability, only: Bool) -> Capabilities {
+    var granted = only ? Capabilities.none : .all
+    switch capability {
+    case .clock: granted.clock = only
+    case .random: granted.random = only
+    case .environment: granted.environment = only
+    case .exit: granted.exit = only
+    case .read: granted.read = only ? .all : .none
+    case .load: granted.load = only ? .all : .none
+    case .networkClient: granted.networkClient = only
+    case .networkServer: granted.networkServer = only
+    }
+    return granted
+  }
+
+  /// What a primitive is said to need is what it uses, no more and no less: with that alone it does, and with all else it does not.
+  @Test func everyPrimitiveUsesWhatItNeedsAndNothingElse() throws {
+    let uses: [Capability: String] = [.clock: "clock", .random: "random", .environment: "environment", .exit: "exit", .read: "file"]
+    for native in Interpreter().machine.natives {
+      guard let capability = native.capability else { continue }
+      let arguments = native.parameters.filter { $0.presence == .required }.map { Self.sample($0.type) }.joined(separator: " ")
+      for isGranted in [true, false] {
+        let host = Witness(), sx = Interpreter(host: host, capabilities: Self.granting(capability, only: isGranted))
+        host.isWatching = true
+        let outcome = Result { try sx.evaluate("(\(native.name) \(arguments))") }
+        host.isWatching = false
+        if isGranted {
+          #expect(host.used == [uses[capability] ?? "-"], "\(native.name)")
+        } else {
+          #expect(host.used.isEmpty, "\(native.name) used \(host.used)")
+          guard capability != .environment else { continue }
+          let error = #expect(throws: Diagnostic.self) { try outcome.get() }
+          #expect(error?.message == "\(native.name): not allowed: it needs the capability `\(capability.rawValue)`" || capability == .read)
+        }
+      }
+    }
+  }
+
   @Test(arguments: [
     ("(now-ns)", Capability.clock, "clock"), ("(clock-milliseconds)", .clock, "clock"), ("(random-int 9)", .random, "random"), ("(random-hex 4)", .random, "random"),
     ("(exit 1)", .exit, "exit"), ("(dynamic-wind (fn () 1) (fn () (exit 1)) (fn () 2))", .exit, "exit"),
@@ -106,17 +144,7 @@ import Testing
     ("(library/-read-file \"a\" nil)", .load, "file"), ("(let ((f random-int)) (apply f (list 9)))", .random, "random"), ("(map now-ns-of (list 1))", .clock, "clock"),
   ])
   func whatIsGrantedIsUsedAndNothingElse(source: String, capability: Capability, use: String) throws {
-    var others = Capabilities.all, only = Capabilities.none
-    switch capability {
-    case .clock: (others.clock, only.clock) = (false, true)
-    case .random: (others.random, only.random) = (false, true)
-    case .environment: (others.environment, only.environment) = (false, true)
-    case .exit: (others.exit, only.exit) = (false, true)
-    case .read: (others.read, only.read) = (.none, .all)
-    case .load: (others.load, only.load) = (.none, .all)
-    case .networkClient: (others.networkClient, only.networkClient) = (false, true)
-    case .networkServer: (others.networkServer, only.networkServer) = (false, true)
-    }
+    let others = Self.granting(capability, only: false), only = Self.granting(capability, only: true)
     for (granted, isAllowed) in [(Capabilities.none, false), (others, false), (only, true), (.all, true)] {
       let host = Witness(), sx = Interpreter(host: host, capabilities: granted)
       try sx.evaluate("(define (now-ns-of x) (now-ns))")

@@ -1,6 +1,5 @@
 import Dispatch
 import SX
-import Synchronization
 import Testing
 
 /// Limits per run: what they stop, how it is told, and what is left afterwards.
@@ -152,17 +151,37 @@ import Testing
     #expect(interruption(Interpreter(), "(car 5)") == nil)
   }
 
-  @Test func anEndlessLoopStopsWithinMilliseconds() throws {
-    let sx = Interpreter(), asked = Mutex<ContinuousClock.Instant?>(nil)
+  @Test func anEndlessLoopStopsWhenAnotherThreadSaysSo() throws {
+    let sx = Interpreter()
     // A thread of its own: those of tasks may all be busy with tests.
-    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) { [cancellation = sx.cancellation] in
-      asked.withLock { $0 = .now }
-      cancellation.cancel(reason: "enough")
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) { [cancellation = sx.cancellation] in cancellation.cancel(reason: "enough") }
+    #expect(interruption(sx, "(let loop () (guard (e (true 1)) (car 5)) (loop))") == .cancelled(reason: "enough"))
+    #expect(try sx.evaluate("(+ 1 2)").integer == 3)
+  }
+
+  @Test func theAsynchronousFormHasTheSameLimits() async throws {
+    let host = Counter(), sx = Interpreter(host: host)
+    func interruption(_ source: String) async -> Interruption? {
+      do {
+        try await sx.run(source)
+        return nil
+      } catch { return (error as? Diagnostic)?.interruption }
     }
-    #expect(interruption(sx, "(let loop () (loop))") == .cancelled(reason: "enough"))
-    // Ten milliseconds are promised; a busy machine may keep the thread from running for longer.
-    let since = try #require(asked.withLock { $0 })
-    #expect(ContinuousClock.now - since < .milliseconds(500))
+    sx.define("later") { () async in await Task.yield() }
+    sx.limits = Limits(steps: 200_000, stackSlots: 4000, outputBytes: 9)
+    let half = "(let loop ((i 0)) (if (= i 90000) i (loop (+ i 1))))"
+    for _ in 0..<5 { #expect(try await sx.run("\(half) (later) \(half)").integer == 90_000) }
+    #expect(await interruption("\(half) (later) \(half) (later) \(half)") == .steps)
+    #expect(await interruption("(guard (e (true 1)) (let loop () (later) (loop)))") == .steps)
+    #expect(await interruption("(define (deep n) (if (= n 0) 0 (+ 1 (deep (- n 1))))) (later) (deep 100000)") == .stack)
+    #expect(await interruption("(print \"12345\") (later) (print \"67890\")") == .output)
+    #expect(host.written == "12345")
+    sx.limits = Limits(time: .milliseconds(30))
+    #expect(await interruption("(let loop () (later) (loop))") == .time)
+    sx.limits = Limits(heapBytes: 16_000_000)
+    #expect(await interruption("(later) (let loop ((l (list))) (loop (cons 1 l)))") == .heap)
+    sx.limits = .none
+    #expect(try await sx.run("(later) 3").integer == 3)
   }
 
   /// The compiler's work on a template grows with its size, however deep it is nested.

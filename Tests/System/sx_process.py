@@ -189,7 +189,7 @@ class Server:
             spans = self.spans(trace)
             return spans if len(spans) >= count else None
 
-        return wait_until(enough, f"{count} spans", seconds=20)
+        return wait_until(enough, f"{count} spans", seconds=60)
 
     # The end
 

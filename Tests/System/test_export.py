@@ -184,7 +184,7 @@ def test_the_spans_in_the_ring_arrive_at_the_configured_endpoint(serve):
         for path in ("/health", "/boom", "/api/products/cup/price?currency=jpy", "/nowhere"):
             server.get(path)
         # 1 + 2 + 7 + 1
-        wait_until(lambda: len(receiver.spans) >= 11, "11 spans at the receiver", seconds=20)
+        wait_until(lambda: len(receiver.spans) >= 11, "11 spans at the receiver", seconds=60)
         assert len(receiver.ids) == 11
         assert sorted(receiver.ids) == sorted(ids_in_ring(server))
         assert {export.path for export in receiver.exports} == {"/v1/traces"}
@@ -200,7 +200,7 @@ def test_the_endpoint_of_the_signal_is_taken_as_it_is_and_headers_are_sent(serve
             OTEL_BSP_SCHEDULE_DELAY="100",
         )
         server.get("/health")
-        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=60)
         (export,) = receiver.exports
         assert export.path == "/collect/here"
         assert export.headers["api-key"] == "secret one"
@@ -211,9 +211,9 @@ def test_exporting_makes_no_spans_of_its_own(serve):
     with Receiver() as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         server.get("/health")
-        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=60)
         server.get("/health")
-        wait_until(lambda: len(receiver.spans) >= 2, "a second span at the receiver", seconds=20)
+        wait_until(lambda: len(receiver.spans) >= 2, "a second span at the receiver", seconds=60)
         assert [span["name"] for span in server.spans()] == ["GET /health", "GET /health"]
         assert "traceparent" not in receiver.exports[0].headers
 
@@ -223,7 +223,7 @@ def test_a_full_batch_is_sent_at_once(serve):
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="600000", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="5")
         for _ in range(5):
             server.get("/health")
-        wait_until(lambda: len(receiver.spans) == 5, "the full batch", seconds=20)
+        wait_until(lambda: len(receiver.spans) == 5, "the full batch", seconds=60)
 
 
 def test_no_span_goes_out_when_telemetry_is_disabled(serve):
@@ -248,7 +248,7 @@ def test_the_payload_is_compressed_when_the_environment_says_so(serve):
     with Receiver() as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="100", OTEL_EXPORTER_OTLP_COMPRESSION="gzip")
         server.get("/health")
-        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=60)
         assert receiver.exports[0].headers.get("content-encoding") == "gzip"
 
 
@@ -259,7 +259,7 @@ def test_a_busy_collector_is_asked_again(serve):
     with Receiver(answers=((503, {"retry-after": "1"}, ""),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         server.get("/health")
-        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=60)
         assert receiver.attempts == 2
         assert receiver.ids == ids_in_ring(server)
 
@@ -268,9 +268,9 @@ def test_a_refusal_is_not_repeated(serve):
     with Receiver(answers=((400, {}, ""),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         server.get("/health")
-        wait_until(lambda: receiver.attempts == 1, "the first attempt", seconds=20)
+        wait_until(lambda: receiver.attempts == 1, "the first attempt", seconds=60)
         server.get("/boom")
-        wait_until(lambda: receiver.spans, "the spans after it", seconds=20)
+        wait_until(lambda: receiver.spans, "the spans after it", seconds=60)
         assert sorted(span.name for span in receiver.spans) == ["GET /boom", "check the boiler"]
 
 
@@ -279,7 +279,7 @@ def test_a_partial_success_is_reported_and_not_repeated(serve):
     with Receiver(answers=((200, {}, answer),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         server.get("/health")
-        wait_until(lambda: "too long a name" in server.err, "the collector's message on standard error", seconds=20)
+        wait_until(lambda: "too long a name" in server.err, "the collector's message on standard error", seconds=60)
         assert receiver.attempts == 1
 
 
@@ -299,7 +299,7 @@ def test_retry_after_is_honoured(serve, date):
     with Receiver(answers=((429, {"retry-after": header}, ""),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         server.get("/health")
-        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=60)
         (first, _), (second, _) = receiver.arrivals
         assert second - first > (1 if date else 1.9)
         assert receiver.ids == ids_in_ring(server)
@@ -310,7 +310,7 @@ def test_a_status_that_the_protocol_does_not_name_is_final(serve, status):
     with Receiver(answers=((status, {"retry-after": "0"}, ""),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         server.get("/health")
-        wait_until(lambda: server.value("(get (otel/stats) :failed)") == 1, "the failure to be counted", seconds=20)
+        wait_until(lambda: server.value("(get (otel/stats) :failed)") == 1, "the failure to be counted", seconds=60)
         assert receiver.attempts == 1
         assert f"status {status}" in server.err
 
@@ -319,7 +319,7 @@ def test_a_broken_connection_is_tried_again(serve):
     with Receiver(answers=(BROKEN, BROKEN)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         server.get("/health")
-        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=20)
+        wait_until(lambda: receiver.spans, "a span at the receiver", seconds=60)
         assert receiver.attempts == 3
         assert receiver.ids == ids_in_ring(server)
 
@@ -328,23 +328,31 @@ def test_a_slow_collector_gets_nothing_twice(serve):
     with Receiver(answers=((200, {"delay": "1.5"}, "{}"),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50", OTEL_EXPORTER_OTLP_TIMEOUT="300")
         server.get("/health")
-        wait_until(lambda: server.value("(get (otel/stats) :failed)") == 1, "the timeout to be counted", seconds=20)
+        wait_until(lambda: server.value("(get (otel/stats) :failed)") == 1, "the timeout to be counted", seconds=60)
         server.get("/boom")
-        wait_until(lambda: len(receiver.spans) == 3, "the spans after it", seconds=20)
+        wait_until(lambda: len(receiver.spans) == 3, "the spans after it", seconds=60)
         assert len(set(receiver.ids)) == 3
         assert "no answer within 300 ms" in server.err
 
 
+def test_a_timeout_of_zero_is_no_timeout(serve):
+    with Receiver(answers=((200, {"delay": "1"}, "{}"),)) as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="0", OTEL_EXPORTER_OTLP_TIMEOUT="0")
+        server.get("/health")
+        wait_until(lambda: server.value("(get (otel/stats) :exported)") == 1, "the span to be taken", seconds=60)
+        assert server.value("(get (otel/stats) :failed)") == 0
+
+
 def test_a_slow_collector_does_not_hold_up_requests(serve):
-    with Receiver(answers=((200, {"delay": "3"}, "{}"),)) as receiver:
+    with Receiver(answers=((200, {"delay": "15"}, "{}"),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="10")
         server.get("/health")
-        wait_until(lambda: receiver.attempts == 1, "the export to be under way", seconds=20)
+        wait_until(lambda: receiver.attempts == 1, "the export to be under way", seconds=60)
         began = time.monotonic()
         for _ in range(20):
             assert server.get("/health").status == 200
-        assert time.monotonic() - began < 2
-        wait_until(lambda: len(receiver.spans) == 21, "all spans", seconds=20)
+        assert time.monotonic() - began < 14
+        wait_until(lambda: len(receiver.spans) == 21, "all spans", seconds=60)
         assert sorted(receiver.ids) == sorted(ids_in_ring(server))
 
 
@@ -363,7 +371,7 @@ def test_everything_arrives_once_through_all_kinds_of_trouble(serve):
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="20", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="7")
         for _ in range(60):
             server.get("/health")
-        wait_until(lambda: len(receiver.spans) >= 60, "all spans", seconds=40)
+        wait_until(lambda: len(receiver.spans) >= 60, "all spans", seconds=60)
         assert server.terminate() == 0
         assert len(receiver.ids) == len(set(receiver.ids)) == 60
         assert max(len(spans_of(export.message)) for export in receiver.exports) <= 7
@@ -377,7 +385,7 @@ def test_while_the_collector_is_down_the_queue_is_bounded_and_says_what_it_drops
     )
     # One batch is on its way again and again, another fills the queue, and the rest has no room.
     server.evaluate('(for-each (fn (n) (otel/with-span "work" {} (fn () nil))) (range 0 50))')
-    wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1, "the first batch to be under way", seconds=20)
+    wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1, "the first batch to be under way", seconds=60)
     server.evaluate('(for-each (fn (n) (otel/with-span "work" {} (fn () nil))) (range 0 1000))')
     assert server.value("(list (ring-len (get otel/-exporter :queue)) (get-in (otel/stats) (list \"dropped\" \"queue\")))") == [50, 950]
     assert server.err.count("the export queue is full") == 1
@@ -390,9 +398,9 @@ def test_a_collector_that_comes_back_gets_what_waited(serve):
     server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=gone.url, OTEL_BSP_SCHEDULE_DELAY="20")
     for _ in range(5):
         server.get("/health")
-    wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1, "the first attempt", seconds=20)
+    wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1, "the first attempt", seconds=60)
     with Receiver(port=port) as receiver:
-        wait_until(lambda: len(receiver.spans) == 5, "the spans", seconds=30)
+        wait_until(lambda: len(receiver.spans) == 5, "the spans", seconds=60)
         assert sorted(receiver.ids) == sorted(ids_in_ring(server))
 
 
@@ -408,10 +416,10 @@ def test_metrics_are_exported_regularly(serve):
     with Receiver() as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_METRIC_EXPORT_INTERVAL="100")
         server.get("/health")
-        wait_until(lambda: counted(receiver) == {"/health": 1}, "the first request", seconds=20)
+        wait_until(lambda: counted(receiver) == {"/health": 1}, "the first request", seconds=60)
         for path in ("/health", "/boom", "/health"):
             server.get(path)
-        wait_until(lambda: counted(receiver) == {"/health": 3, "/boom": 1}, "all requests", seconds=20)
+        wait_until(lambda: counted(receiver) == {"/health": 3, "/boom": 1}, "all requests", seconds=60)
         assert {export.path for export in receiver.metric_exports} == {"/v1/metrics"}
         (boom,) = [point for point in receiver.points if attributes(point)["http.route"] == "/boom"]
         assert attributes(boom) == {
@@ -441,7 +449,7 @@ def test_metrics_go_out_in_protobuf_and_compressed(serve):
             OTEL_METRIC_EXPORT_INTERVAL="100",
         )
         server.get("/health")
-        wait_until(lambda: counted(receiver) == {"/health": 1}, "the request", seconds=20)
+        wait_until(lambda: counted(receiver) == {"/health": 1}, "the request", seconds=60)
         headers = receiver.metric_exports[0].headers
         assert (headers["content-type"], headers["content-encoding"]) == ("application/x-protobuf", "gzip")
 
@@ -499,7 +507,7 @@ def test_the_spans_of_a_request_in_flight_are_flushed_too(serve):
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="600000")
         asking = threading.Thread(target=server.get, args=("/slow?ms=1000",))
         asking.start()
-        wait_until(lambda: server.value("(len (otel/open-spans))") == 2, "the request to be under way", seconds=20)
+        wait_until(lambda: server.value("(len (otel/open-spans))") == 2, "the request to be under way", seconds=60)
         status = server.terminate()
         asking.join(PATIENCE)
         assert status == 0
@@ -513,11 +521,11 @@ def test_the_end_does_not_wait_for_a_pause_between_attempts(serve):
                        OTEL_METRIC_EXPORT_TIMEOUT="60000")
         server.get("/health")
         wait_until(lambda: server.value("(get otel/-exporter :sending)") == 1 and server.value("(get otel/-metric-exporter :sending)") == 1,
-                   "both exports to be under way", seconds=20)
+                   "both exports to be under way", seconds=60)
         time.sleep(0.2)
         start = time.monotonic()
         assert server.terminate() == 0
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 45
         assert [span.name for span in receiver.spans] == ["GET /health"]
         assert sum(counted(receiver).values()) == 1
 

@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import os
+import socket
 import struct
 import threading
 import zlib
@@ -22,7 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags
 
-from otlp_receiver import Receiver, attributes, spans_of
+from otlp_receiver import Receiver, attributes, parse_strictly, spans_of, validate
 from sx_process import PATIENCE, ROOT, wait_until
 
 #: The examples that the protocol's own repository has.
@@ -156,6 +157,79 @@ def test_the_examples_of_other_signals_hold_no_spans(serve, name):
     server = serve()
     assert post(server, (EXAMPLES / name).read_bytes(), JSON).status == 200
     assert server.spans() == []
+
+
+# ── In and out again ─────────────────────────────────────────────────────────────────────────────
+
+
+def normal(request: ExportTraceServiceRequest) -> ExportTraceServiceRequest:
+    """With every message there, which may as well be left out when nothing is in it."""
+    for resource in request.resource_spans:
+        resource.resource.SetInParent()
+        for scope in resource.scope_spans:
+            scope.scope.SetInParent()
+            for span in scope.spans:
+                span.status.SetInParent()
+    return request
+
+
+def rich() -> ExportTraceServiceRequest:
+    """A request that says whatever a request can say."""
+
+    def describe(carrier):
+        carrier.attributes.add(key="text").value.string_value = "Grüße"
+        carrier.attributes.add(key="bytes").value.bytes_value = b"\0\xff"
+        carrier.attributes.add(key="empty").value.SetInParent()
+        carrier.attributes.add(key="half").value.double_value = 0.5
+        carrier.attributes.add(key="many").value.array_value.values.add().kvlist_value.values.add(key="k").value.int_value = -(2**63)
+        carrier.dropped_attributes_count = 7
+
+    request = ExportTraceServiceRequest()
+    for n in range(2):
+        resource = request.resource_spans.add(schema_url=f"https://example.org/{n}")
+        resource.resource.attributes.add(key="service.name").value.string_value = "kiosk"
+        describe(resource.resource)
+        for m in range(2):
+            scope = resource.scope_spans.add(schema_url=f"https://example.com/{m}")
+            scope.scope.name, scope.scope.version = "lib", f"1.{m}"
+            describe(scope.scope)
+            for k in range(2):
+                span = scope.spans.add(
+                    trace_id=bytes.fromhex(TRACE), span_id=bytes([1, 0, 0, 0, 0, n, m, k]), parent_span_id=bytes.fromhex(SPAN) if k else b"",
+                    trace_state="a=1", name="s", kind=k + 4, start_time_unix_nano=2**60 + 1, end_time_unix_nano=2**60 + 3,
+                    dropped_events_count=2, dropped_links_count=3, flags=(0x301, 0x101)[m] if k else 0xFFFF00FF,
+                )  # fmt: skip
+                span.status.code, span.status.message = k + 1, "said"
+                describe(span)
+                describe(span.events.add(name="e", time_unix_nano=2**60 + 2))
+                describe(span.links.add(trace_id=bytes.fromhex(TRACE), span_id=bytes.fromhex(SPAN), trace_state="b=2", flags=0x301 if k else 1))
+    return request
+
+
+def given_back(server, sx) -> ExportTraceServiceRequest:
+    outcome = sx("export", "back.json", "--connect", str(server.probe_path))
+    assert outcome.status == 0, outcome.err
+    text = (sx.folder / "back.json").read_text()
+    return normal(parse_strictly(text))
+
+
+def test_what_is_imported_is_exported_as_it_came(serve, sx):
+    first, second = serve(), serve(probe=sx.folder / "second")
+    assert post(first, rich().SerializeToString()) == Answer(200, PROTOBUF, b"")
+    assert given_back(first, sx) == normal(rich())
+    validate((sx.folder / "back.json").read_text())
+    # From the file once more, in JSON this time.
+    outcome = sx("import", "back.json", "--connect", str(second.probe_path))
+    assert (outcome.status, outcome.err) == (0, "8 spans put into the server\n")
+    assert given_back(second, sx) == normal(rich())
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason=f"the examples of the protocol are not at {EXAMPLES}")
+def test_the_example_of_a_trace_is_exported_as_it_came(serve, sx):
+    server = serve()
+    outcome = sx("import", str(EXAMPLES / "trace.json"), "--connect", str(server.probe_path))
+    assert (outcome.status, outcome.err) == (0, "1 span put into the server\n")
+    assert given_back(server, sx) == normal(parse_strictly((EXAMPLES / "trace.json").read_text()))
 
 
 # ── Answers ──────────────────────────────────────────────────────────────────────────────────────
@@ -351,6 +425,39 @@ def test_others_are_served_while_bombs_unfold(serve):
     assert goes_on(server)
 
 
+def many_spans(count: int) -> bytes:
+    request = message()
+    spans = request.resource_spans[0].scope_spans[0].spans
+    for n in range(count):
+        spans.add(trace_id=bytes.fromhex(TRACE), span_id=struct.pack(">Q", n + 1), name="s", start_time_unix_nano=1000, end_time_unix_nano=2000)
+    return request.SerializeToString()
+
+
+def test_others_are_served_while_a_long_import_goes_on(serve):
+    server = serve()
+    body = many_spans(100_000)
+    # Where this process gets no time for so long that the import is over, it proves nothing.
+    assert any(served_before_the_end(server, body) for _ in range(5))
+    assert server.value("(get (otel/stats) :recorded)") >= 100_001
+
+
+def served_before_the_end(server, body: bytes) -> bool:
+    """Whether ten requests, one after the other, are answered between the last byte of an import and its answer."""
+    head = f"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: {PROTOBUF}\r\ncontent-length: {len(body)}\r\n\r\n"
+    with server.connect() as connection, connection.makefile("rb") as stream:
+        connection.sendall(head.encode() + body)
+        assert [server.get("/health").status for _ in range(10)] == [200] * 10
+        connection.setblocking(False)
+        try:
+            connection.recv(1, socket.MSG_PEEK)
+            goes_on = False
+        except BlockingIOError:
+            goes_on = True
+        connection.settimeout(PATIENCE)
+        assert stream.readline().split()[1] == b"200"
+        return goes_on
+
+
 # ── The other way: our own export in protobuf ────────────────────────────────────────────────────
 
 
@@ -363,7 +470,7 @@ def test_the_exporter_speaks_protobuf_when_the_environment_says_so(serve):
             OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
         )
         server.get("/boom", {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "a=1"})
-        wait_until(lambda: len(receiver.spans) == 2, "2 spans at the receiver", seconds=20)
+        wait_until(lambda: len(receiver.spans) == 2, "2 spans at the receiver", seconds=60)
         headers = receiver.exports[0].headers
         assert (headers["content-type"], headers["content-encoding"]) == (PROTOBUF, "gzip")
         spans = {span.name: span for span in receiver.spans}
@@ -385,7 +492,7 @@ def test_a_partial_success_in_protobuf_is_reported(serve):
     with Receiver(answers=((200, {"content-type": PROTOBUF}, answer.SerializeToString()),)) as receiver:
         server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="50", OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf")
         server.get("/health")
-        wait_until(lambda: "rejected 1 of 1 spans: too long a name" in server.err, "the collector's message", seconds=20)
+        wait_until(lambda: "rejected 1 of 1 spans: too long a name" in server.err, "the collector's message", seconds=60)
         assert receiver.attempts == 1
 
 

@@ -246,7 +246,7 @@ def test_the_end_of_the_terminal_ends_the_session(terminal):
     session.enter("(+ 1")
     os.close(session.child.child_fd)
     session.child.ptyproc.closed = True
-    wait_until(lambda: not session.child.isalive() or None, "the session to end", seconds=20)
+    wait_until(lambda: not session.child.isalive() or None, "the session to end", seconds=60)
 
 
 # ── Ctrl-C ───────────────────────────────────────────────────────────────────────────────────────
@@ -631,7 +631,7 @@ def test_what_a_session_prints_comes_to_it_and_not_to_the_server(terminal, serve
     assert len(session.answer('(for-each println (range 0 100))')) == 101
     # A fiber that is still there when the turn is over prints where the server does.
     session.answer('(spawn (fn () (sleep 300) (println "left behind")))')
-    wait_until(lambda: "left behind" in server.out, "the output of the fiber", seconds=20)
+    wait_until(lambda: "left behind" in server.out, "the output of the fiber", seconds=60)
     assert "mine" not in server.out + server.err and "too" not in server.out + server.err
 
 
@@ -640,7 +640,7 @@ def test_other_fibers_of_a_server_print_to_the_server(terminal, serve):
     server.evaluate('(spawn (fn () (let loop ((n 0)) (sleep 50) (println "tick") (loop (+ n 1)))))')
     session = terminal("repl", "--connect", str(server.probe_path))
     assert session.answer("(let () (sleep 400) 5)") == ["5"]
-    wait_until(lambda: server.out.count("tick") > 3, "the ticks", seconds=20)
+    wait_until(lambda: server.out.count("tick") > 3, "the ticks", seconds=60)
 
 
 @pytest.mark.parametrize("form", ["(let loop () (loop))", "(sleep 600000)"])
@@ -668,7 +668,7 @@ def test_a_client_that_leaves_takes_its_evaluation_along(serve, terminal):
         time.sleep(0.3)
         return server.value("ticks") == before
 
-    wait_until(stands_still, "the loop to end", seconds=20)
+    wait_until(stands_still, "the loop to end", seconds=60)
 
 
 def test_a_server_that_is_gone_is_a_clear_error(sx, terminal, serve):

@@ -1,5 +1,6 @@
 """sx spans, sx export and sx import, from outside."""
 
+import gzip
 import re
 import subprocess
 
@@ -88,7 +89,7 @@ def test_open_spans_are_drawn_as_far_as_they_have_come(serve, sx):
     server = serve()
     asking = subprocess.Popen(["curl", "-s", f"{server.url}/slow?ms=4000"], stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: server.value("(len (otel/open-spans))") == 2, "the request to be under way", seconds=20)
+        wait_until(lambda: server.value("(len (otel/open-spans))") == 2, "the request to be under way", seconds=60)
         outcome = sx("spans", "--connect", str(server.probe_path))
         assert [name for name, _ in rows(outcome.out)] == ["GET /slow", "  wait for the supplier"]
         assert outcome.out.count(" …\n") == 2
@@ -107,7 +108,7 @@ def test_follow_draws_each_trace_once_when_it_has_ended(serve, sx, tmp_path):
             [binary(), "spans", "--connect", str(server.probe_path), "--follow"], stdout=out, stderr=out, env=environment(tmp_path)
         )
     try:
-        wait_until(lambda: server.value("otel/-watchers") == 1, "the follower to wait", seconds=20)
+        wait_until(lambda: server.value("otel/-watchers") == 1, "the follower to wait", seconds=60)
         server.get("/health")
         wait_until(lambda: "GET /health" in log.read_text(), "the first trace", seconds=10)
         server.get("/slow?ms=300")
@@ -196,6 +197,33 @@ def test_files_of_collectors_have_one_export_a_line(sx):
     outcome = sx("spans", "-", "--json", stdin=line + "\n" + line.replace("outer", "other"))
     assert outcome.status == 0, outcome.err
     assert sorted(span.name for span in spans_of(parse_strictly(outcome.out))) == ["inner", "inner", "last", "last", "other", "outer"]
+
+
+def test_files_in_gzip_are_written_and_read(serve, sx):
+    server = serve()
+    sx.write("tree.sx", TREE)
+    assert sx("export", "out.json.gz", "tree.sx").err == "3 spans written to out.json.gz\n"
+    packed = (sx.folder / "out.json.gz").read_bytes()
+    text = gzip.decompress(packed).decode()
+    validate(text)
+    # What is in a file tells what it is, not its name; standard input has none.
+    (sx.folder / "out.json").write_bytes(packed)
+    drawn = sx("spans", "out.json.gz").out
+    assert [name for name, _ in rows(drawn)] == ["outer", "  inner", "  last"]
+    assert sx("import", "out.json").out == drawn
+    piped = subprocess.run([binary(), "import", "-"], input=packed, capture_output=True, cwd=sx.folder, env=environment(sx.folder), timeout=PATIENCE)
+    assert (piped.returncode, piped.stdout.decode()) == (0, drawn)
+    outcome = sx("import", "out.json.gz", "--connect", str(server.probe_path))
+    assert (outcome.status, outcome.err) == (0, "3 spans put into the server\n")
+
+
+def test_damaged_gzip_is_an_error_with_the_name_of_the_file(sx):
+    packed = gzip.compress(b'{"resourceSpans":[]}')
+    for content, message in ((packed[:-5], "ends too early"), (packed[:-8] + bytes(8), "is damaged"), (gzip.compress(b"\xff"), "is not UTF-8")):
+        (sx.folder / "bad.json.gz").write_bytes(content)
+        outcome = sx("import", "bad.json.gz")
+        assert (outcome.status, outcome.out) == (1, "")
+        assert outcome.err.startswith("sx: bad.json.gz") and message in outcome.err
 
 
 @pytest.mark.parametrize(

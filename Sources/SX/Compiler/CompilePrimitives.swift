@@ -51,6 +51,9 @@ extension Compiler {
         }
       return [emit(op, a: register, b: i)]
     }
+    if !jumpIf, mayUseNearConstants, case .constant(let v) = arguments[1], v.isFix || v.isFlo, let op = Op(unless: operation) {
+      return [emit(op, a: try operand(arguments[0]), nearConstant: v)]
+    }
     if let i = smallInteger(arguments[0]), operation == .equal {
       let register = try operand(arguments[1])
       return [emit(jumpIf ? .jumpIfEqualInteger : .jumpUnlessEqualInteger, a: register, b: i)]
@@ -102,6 +105,16 @@ extension Compiler {
     case .vectorSet:
       try setVectorElement(arguments)
       emit(.loadImmediate, a: destination, b: Int(Value.nil.bits))
+      return
+    case .yield:
+      emit(.yieldCoroutine, a: destination, b: try operand(arguments[0]))
+      return
+    case .resume:
+      let coroutine = try operand(arguments[0]), value = arguments.count == 2 ? try operand(arguments[1]) : 0
+      emit(.resumeCoroutine, n: arguments.count, a: destination, b: coroutine, c: value)
+      return
+    case .reverse:
+      emit(isAccumulator(arguments[0]) ? .collected : .reverse, a: destination, b: try operand(arguments[0]))
       return
     case .first, .rest:
       emit(operation == .first ? .first : .rest, a: destination, b: try operand(arguments[0]))
@@ -184,5 +197,18 @@ extension Compiler {
       top = save
     }
     if register != destination { emit(.move, a: destination, b: register) }
+  }
+}
+
+extension Op {
+  /// The jump that is taken unless a comparison with a number of the source holds.
+  fileprivate init?(unless comparison: OpenCoded) {
+    switch comparison {
+    case .less: self = .jumpUnlessLessConstant
+    case .lessOrEqual: self = .jumpUnlessLessOrEqualConstant
+    case .greater: self = .jumpUnlessGreaterConstant
+    case .greaterOrEqual: self = .jumpUnlessGreaterOrEqualConstant
+    default: return nil
+    }
   }
 }

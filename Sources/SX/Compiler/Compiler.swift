@@ -11,8 +11,8 @@ struct Compiler {
   var constantIndex: [UInt64: Int] = [:]
   /// Instructions whose distance to a constant is not known before the end.
   var constantUses: [(at: Int, constant: Int)] = []
-  /// The same where the distance has to fit into 16 bits.
-  var nearConstantUses: [(at: Int, constant: Int)] = []
+  /// The same where the distance has to fit into 16 bits, in operand `c` or, in a jump, in `b`.
+  var nearConstantUses: [(at: Int, constant: Int, isJump: Bool)] = []
   /// Off for a function so long that they do not.
   var mayUseNearConstants = true
   private var reachesConstants: Bool { nearConstantUses.allSatisfy { instructions.count - $0.at + $0.constant <= UInt16.max } }
@@ -26,6 +26,8 @@ struct Compiler {
   var label = 0
   /// Variables of loops that only walk along a list.
   var cursors: Set<ObjectIdentifier> = []
+  /// Variables of loops that collect a list.
+  var accumulators: Set<ObjectIdentifier> = []
 
   private init(_ machine: Machine, _ lambda: Lambda) {
     self.machine = machine
@@ -59,7 +61,8 @@ struct Compiler {
       compiler.instructions[use.at].c = UInt16(truncatingIfNeeded: distance >> 16)
     }
     for use in compiler.nearConstantUses {
-      compiler.instructions[use.at].c = UInt16(n - use.at + use.constant)
+      let distance = UInt16(n - use.at + use.constant)
+      if use.isJump { compiler.instructions[use.at].b = distance } else { compiler.instructions[use.at].c = distance }
     }
     guard compiler.highest < 60_000 else { throw SyntaxError(message: "the function needs too many registers", span: code.lambda.span, hint: "split it into smaller functions") }
     code.install(compiler.instructions, compiler.spans, compiler.constants, frameSize: max(2, compiler.highest + 1), openCoded: compiler.openCoded, cell: code.lambda.code)
@@ -115,7 +118,12 @@ struct Compiler {
     return at
   }
   mutating func emit(_ op: Op, n: Int, a: Int, b: Int, nearConstant: Value) {
-    nearConstantUses.append((emit(op, n: n, a: a, b: b), index(of: nearConstant)))
+    nearConstantUses.append((emit(op, n: n, a: a, b: b), index(of: nearConstant), false))
+  }
+  mutating func emit(_ jump: Op, a: Int, nearConstant: Value) -> Int {
+    let at = emit(jump, a: a)
+    nearConstantUses.append((at, index(of: nearConstant), true))
+    return at
   }
   mutating func index(of constant: Value) -> Int {
     if let known = constantIndex[constant.bits] { return known }
@@ -139,11 +147,12 @@ struct Compiler {
   mutating func patch(_ all: [Int]) throws { for at in all { try patch(at) } }
 
   /// Runs `body` with positions taken from `span`.
-  mutating func at(_ span: SourceSpan, _ body: (inout Compiler) throws -> Void) rethrows {
+  @discardableResult
+  mutating func at<Result>(_ span: SourceSpan, _ body: (inout Compiler) throws -> Result) rethrows -> Result {
     let outer = self.span
     if !span.isNone { self.span = span }
-    try body(&self)
-    self.span = outer
+    defer { self.span = outer }
+    return try body(&self)
   }
 
   // MARK: Values into registers
@@ -354,12 +363,13 @@ struct Compiler {
     top = window + 1
     highest = max(highest, top)
     let n = arguments.count
-    enum Target { case own, global(Int), register }
-    var target = Target.register
+    enum Target { case own, global(Int), local(Int), window }
+    var target = Target.window
     switch function {
     case .global(let index, _): target = .global(index)
     // In tail position that is a jump, see `tail`.
     case .enclosingFunction where !tail && lambda.required == n && !lambda.hasRest: target = .own
+    case .local(let local) where !local.isAssigned && !tail: target = .local(local.slot)
     default: try expression(function, window)
     }
     for argument in arguments { try expression(argument, temporary()) }
@@ -367,7 +377,8 @@ struct Compiler {
       switch target {
       case .own: $0.emit(.callSelf, n: n, a: window)
       case .global(let index): $0.emit(tail ? .tailCallGlobal : .callGlobal, n: n, a: window, global: index)
-      case .register: $0.emit(tail ? .tailCall : .call, n: n, a: window)
+      case .local(let register): $0.emit(.callRegister, n: n, a: window, b: register)
+      case .window: $0.emit(tail ? .tailCall : .call, n: n, a: window)
       }
     }
   }
@@ -403,8 +414,8 @@ struct Compiler {
       try tail(body)
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
     case .call(.enclosingFunction, let arguments, let span) where repeats(arguments): try at(span) { try $0.again($0.selfLoop, arguments) }
-    case .call(.global(let index, let place), let arguments, let span) where repeats(arguments) && machine.globalNames[index].text == lambda.name:
-      try callSelf(index, arguments, place, span)
+    case .call(.global(let index, _), let arguments, let span) where repeats(arguments) && machine.globalNames[index].text == lambda.name:
+      try callSelf(index, arguments, span)
     case .call(let function, let arguments, let span): try callSequence(function, arguments, temporary(), span, tail: true)
     case .and(let nodes), .or(let nodes):
       let isAnd = if case .and = node { true } else { false }

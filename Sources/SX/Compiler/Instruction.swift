@@ -25,6 +25,8 @@ enum Op: UInt8 {
   case jump
   /// A jump backwards: a safepoint.
   case loop
+  /// [a] ← rest of the list [a] that a loop walks along, then a jump unless that is empty. A safepoint.
+  case nextItem
   case jumpIfFalse, jumpIfTrue, jumpIfNil, jumpUnlessNil, jumpIfEmpty, jumpUnlessEmpty
   /// Compare [a] with [b].
   case jumpIfLess, jumpUnlessLess, jumpIfLessOrEqual, jumpUnlessLessOrEqual, jumpIfEqual, jumpUnlessEqual, jumpIfIdentical, jumpUnlessIdentical
@@ -32,6 +34,8 @@ enum Op: UInt8 {
   case jumpIfLessInteger, jumpUnlessLessInteger, jumpIfLessOrEqualInteger, jumpUnlessLessOrEqualInteger
   case jumpIfGreaterInteger, jumpUnlessGreaterInteger, jumpIfGreaterOrEqualInteger, jumpUnlessGreaterOrEqualInteger
   case jumpIfEqualInteger, jumpUnlessEqualInteger
+  /// Compare [a] with the constant at distance b.
+  case jumpUnlessLessConstant, jumpUnlessLessOrEqualConstant, jumpUnlessGreaterConstant, jumpUnlessGreaterOrEqualConstant
 
   /// [a] ← [b] op [c]. n: which argument of the expression [c] is, for messages.
   case add, subtract, multiply, mod, divide, quotient, remainder
@@ -41,19 +45,32 @@ enum Op: UInt8 {
   case addInteger
   /// [a] ← [b] op [c], op [b]. `rest` with n = 1: nobody but a walking loop will see the result.
   case cons, get, first, rest
+  /// Adds [b] to the list [a] that a loop collects; [a] ← that list, complete. See `Accumulator`.
+  case collect, collected
+  /// [a] ← reverse of [b].
+  case reverse
   /// [a] ← element [c] of the vector [b]; element [b] of the vector [a] ← [c].
   case vectorRef, vectorSet
 
   /// Call [a] with the n arguments [a+1]…; the result goes to [a]. `Global`: the function is global b | c << 16.
   case call, callGlobal, callSelf
+  /// The same with the function [b], which the window gets.
+  case callRegister
   /// Jumps unless the global a | b << 16 is the running closure.
   case jumpUnlessSelf
   /// Goes on at the entry of the running closure, which is another one when it was compiled anew. A safepoint.
   case restart
+  /// The same if the global a | b << 16 is the running closure.
+  case restartIfSelf
   /// The same in place of the running frame.
   case tailCall, tailCallGlobal
   /// Return [a].
   case `return`
+
+  /// [a] ← what the coroutine [b] yields next, resumed with [c], or with nil for n = 1.
+  case resumeCoroutine
+  /// [a] ← what the running coroutine is resumed with next, after handing out [b].
+  case yieldCoroutine
 
   /// Push a handler record; a condition goes to [a], control to the jump's target. n = 1: where it came from goes to [a+1]. `popHandler` drops the innermost record.
   case pushGuard, pushHandlers, popHandler
@@ -88,6 +105,8 @@ extension InstructionPointer {
   @inline(__always) var selfIndex: Int { Int(pointee.a) | Int(pointee.b) &<< 16 }
   /// The constant at distance `c`.
   @inline(__always) var nearConstant: Value { Value(bits: UnsafeRawPointer(self).load(fromByteOffset: Int(pointee.c) &* 8, as: UInt64.self)) }
+  /// The constant at distance `b`.
+  @inline(__always) var testConstant: Value { Value(bits: UnsafeRawPointer(self).load(fromByteOffset: Int(pointee.b) &* 8, as: UInt64.self)) }
   /// The constant at the distance that `index` says.
   @inline(__always) var constant: Value {
     Value(bits: UnsafeRawPointer(self).load(fromByteOffset: index &* 8, as: UInt64.self))

@@ -4,6 +4,8 @@
 /// a library shows that it does not export.
 final class Namespace {
   private var table: [UInt64: Value] = [:]
+  /// How often a name has got another meaning here.
+  private(set) var changes = 0
   /// A library: what nobody has defined is its own. The program has but one namespace, in which names are themselves.
   let isLibrary: Bool
   /// The library's own names.
@@ -23,7 +25,7 @@ final class Namespace {
   /// The symbol whose global a definition of the name makes.
   func define(_ name: Value, _ machine: Machine) -> Value {
     guard isLibrary else {
-      table[name.bits] = nil                          // a definition of the program's own takes the place of an import
+      if table.removeValue(forKey: name.bits) != nil { changes &+= 1 }      // a definition of the program's own takes the place of an import
       return name
     }
     if own.contains(name.bits), let known = table[name.bits] { return known }
@@ -35,6 +37,8 @@ final class Namespace {
   }
 
   func importing(_ name: Value, _ symbol: Value) {
+    let former = table[name.bits]
+    defer { if table[name.bits] != former { changes &+= 1 } }
     if name != symbol { table[name.bits] = symbol } else { table[name.bits] = isLibrary ? symbol : nil }
     own.remove(name.bits)
   }

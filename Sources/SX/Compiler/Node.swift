@@ -52,8 +52,8 @@ final class Loop {
   let variables: [Local]
   /// Index of its first instruction, set by the compiler.
   var start = 0
-  /// Register depth at its head.
-  var depth = 0
+  /// The variable that walks along a list when the body begins with the question whether that is empty.
+  var walker: Local?
   init(_ variables: [Local]) { self.variables = variables }
 }
 
@@ -92,9 +92,41 @@ indirect enum Node {
   case handlerBind(Node, Node, SourceSpan)
 }
 
+extension Node {
+  func isLocal(_ variable: Local) -> Bool {
+    if case .local(let local) = self { return local === variable }
+    return false
+  }
+
+  /// Is a variable, which no closure captures, mentioned in certain nodes only?
+  ///
+  /// - Parameter allowed: answers, for a node that may mention it, the parts that remain to be looked at; nil for any other node.
+  func mentions(_ variable: Local, onlyIn allowed: (Node) -> [Node]?) -> Bool {
+    if let remaining = allowed(self) { return remaining.allSatisfy { $0.mentions(variable, onlyIn: allowed) } }
+    return !isLocal(variable) && parts.allSatisfy { $0.mentions(variable, onlyIn: allowed) }
+  }
+
+  /// The nodes that this one consists of, without the bodies of functions.
+  var parts: [Node] {
+    switch self {
+    case .constant, .local, .upvalue, .enclosingFunction, .global, .lambda: []
+    case .setLocal(_, let value), .initialize(_, let value), .setUpvalue(_, _, let value), .setGlobal(_, let value, _), .defineGlobal(_, let value, _): [value]
+    case .conditional(let test, let yes, let no): [test, yes, no]
+    case .and(let nodes), .or(let nodes), .sequence(let nodes), .again(_, let nodes, _), .primitive(_, let nodes, _), .dict(_, let nodes, _): nodes
+    case .bind(let bindings, let body): bindings.map(\.1) + [body]
+    case .declare(_, let body), .recursive(_, _, let body): [body]
+    case .loop(_, let starts, let body): starts + [body]
+    case .call(let function, let arguments, _): [function] + arguments
+    case .guarded(let body, _, _, let handler, _): [body, handler]
+    case .parameterize(let pairs, let body, _): pairs.flatMap { [$0.0, $0.1] } + [body]
+    case .handlerBind(let clauses, let body, _): [clauses, body]
+    }
+  }
+}
+
 /// Primitives that the machine has instructions for. As values they are ordinary natives; redefining one compiles the functions that use it anew.
 enum OpenCoded: UInt8, CaseIterable {
-  case add, subtract, multiply, less, greater, lessOrEqual, greaterOrEqual, equal, identical, not, isNil, isEmpty, cons, first, rest, mod, get, increment, decrement, isZero, divide, quotient, remainder, vectorRef, vectorSet
+  case add, subtract, multiply, less, greater, lessOrEqual, greaterOrEqual, equal, identical, not, isNil, isEmpty, cons, first, rest, mod, get, increment, decrement, isZero, divide, quotient, remainder, vectorRef, vectorSet, reverse, resume, yield
 
   var name: StaticString {
     switch self {
@@ -123,6 +155,9 @@ enum OpenCoded: UInt8, CaseIterable {
     case .remainder: "remainder"
     case .vectorRef: "vector-ref"
     case .vectorSet: "vector-set!"
+    case .reverse: "reverse"
+    case .resume: "coroutine-resume"
+    case .yield: "coroutine-yield"
     }
   }
 
@@ -131,11 +166,16 @@ enum OpenCoded: UInt8, CaseIterable {
     switch self {
     case .add, .multiply: n >= 1 && n <= 8
     case .subtract: n >= 1 && n <= 8
-    case .not, .isNil, .isEmpty, .first, .rest, .increment, .decrement, .isZero: n == 1
+    case .not, .isNil, .isEmpty, .first, .rest, .reverse, .increment, .decrement, .isZero: n == 1
     case .vectorSet: n == 3
+    case .resume: n == 1 || n == 2
+    case .yield: n == 1
     default: n == 2
     }
   }
+
+  /// Other code runs before it is done, which may change anything.
+  var switchesFiber: Bool { self == .resume || self == .yield }
 
   /// Yields true or false, so that a conditional can branch on it directly.
   var isTest: Bool {

@@ -3,7 +3,7 @@ internal import Synchronization
 /// Asks a running interpreter to stop, from any thread.
 ///
 /// The request is noticed at the end of a time slice, so it takes effect within milliseconds, also inside macros. A fiber that waits for the
-/// host ends when its interpreter next runs fibers: whoever cancels a fiber of an idle interpreter has to wake its host.
+/// host ends when its interpreter next runs fibers; one that blocks on its mailbox is woken for that.
 public final class Cancellation: Sendable {
   private struct Requests {
     var everything: Interruption?
@@ -16,8 +16,9 @@ public final class Cancellation: Sendable {
   /// Lets the machine ask at every slice without a lock.
   private let isPending = Atomic<Bool>(false)
   private let requests = Mutex(Requests())
+  private let mailbox: Mailbox
 
-  public init() {}
+  init(waking mailbox: Mailbox) { self.mailbox = mailbox }
 
   /// The evaluation that runs now, or the next one, ends at its next time slice with an error that no script can catch.
   ///
@@ -45,6 +46,7 @@ public final class Cancellation: Sendable {
       change(&$0)
       isPending.store(true, ordering: .releasing)
     }
+    mailbox.post { _ in }
   }
 
   /// Whether anybody has asked for anything.
@@ -147,6 +149,7 @@ extension Machine {
     for fiber in waiting.values {
       guard let interruption = numbers[fiber.outermost.number] else { continue }
       fiber.interruption = interruption
+      tasks[fiber.number]?.cancel()
       wake(fiber.number, .success(.nil))
     }
   }

@@ -30,7 +30,8 @@ public enum Capability: String, Sendable, CaseIterable {
 /// What the scripts of an interpreter may use of what its host offers: an allowlist. What it does not grant is an error that names the capability, and
 /// that a script can catch; only an environment that is not granted is an empty one.
 ///
-/// It is asked by the interpreter before the host is, so it holds with every host. Output is no capability: what a host does with it is its own affair,
+/// It is asked by the interpreter before the host is, so it holds with every host. There is none for writing files, because a `Host` has no way to write one.
+/// Functions that the embedding program defines ask for nothing: what they do is its own decision. Output is no capability: what a host does with it is its own affair,
 /// and `Limits.outputBytes` says how much of it there may be.
 public struct Capabilities: Sendable, Equatable {
   /// Which files.
@@ -79,6 +80,9 @@ public struct Capabilities: Sendable, Equatable {
     }
   }
 
+  /// What is granted, one bit each; see `Capability.bit`.
+  var bits: UInt32 { Capability.allCases.reduce(0) { grants($1) ? $0 | $1.bit : $0 } }
+
   /// Whether a file is granted, to be read or to be loaded.
   func grants(_ capability: Capability, _ path: String) -> Bool {
     switch capability == .load ? load : read {
@@ -107,6 +111,10 @@ public struct Capabilities: Sendable, Equatable {
     let parent = place(of: path.hasPrefix("/") ? "/" + folder : folder.isEmpty ? "." : folder)
     return (parent == "/" ? "" : parent) + "/" + name
   }
+}
+
+extension Capability {
+  var bit: UInt32 { 1 << UInt32(Capability.allCases.firstIndex(of: self) ?? 31) }
 }
 
 extension Machine {

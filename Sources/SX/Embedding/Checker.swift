@@ -142,6 +142,9 @@ struct CallChecker {
       if v.isKind(.native), let message = v.native.arityProblem(arguments.count) {
         mistakes.append(SyntaxError(message: message, span: span, hint: "usage: \(v.native.signature)"))
       }
+      if let function = v.object(as: HostFunction.self), !function.arity.accepts(arguments.count) {
+        mistakes.append(SyntaxError(message: function.arity.message(function.name, arguments.count), span: span, hint: "usage: \(function.signature)"))
+      }
       if v.isKind(.closure) {
         let code = Code.of(closure: v)
         if !code.lambda.hasRest, arguments.count > code.lambda.required {

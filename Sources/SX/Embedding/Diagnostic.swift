@@ -47,6 +47,8 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
   /// The error that a function of the host threw, whatever handlers of the script it has passed through; nil for errors of SX. One that the script
   /// raised because of it has it among its `causes`.
   public var underlyingError: (any Error)?
+  /// Which condition of the interpreter it stands for, while the function of the host runs that may pass it on.
+  var nestedFailure: Int?
   /// More source could make it right: the text ended inside a form.
   public var isIncomplete = false
 

@@ -42,7 +42,7 @@ struct DocumentationIndex {
       let all = name + "\n" + entry.text.lowercased()
       return words.allSatisfy { Bytes.contains($0, in: all) } ? 3 : nil
     }
-    return (all + userDefinitions().map(describe)).compactMap { entry in rank(entry).map { (entry, $0) } }
+    return (all + hostFunctions().map(describe) + userDefinitions().map(describe)).compactMap { entry in rank(entry).map { (entry, $0) } }
       .sorted { ($0.1, $0.0.name) < ($1.1, $1.0.name) }.map(\.0)
   }
 
@@ -78,6 +78,13 @@ struct DocumentationIndex {
       if let found = definitions(in: file).last(where: { $0.name == name }) { return found }
     }
     return nil
+  }
+
+  /// The functions that the embedding program has defined, under their own names.
+  private func hostFunctions() -> [HostFunction] {
+    machine.globalNames.indices.compactMap { i in
+      machine.globals[i].object(as: HostFunction.self).flatMap { $0.name == machine.globalNames[i].text ? $0 : nil }
+    }
   }
 
   private func userDefinitions(named name: String? = nil) -> [Definition] {
@@ -131,9 +138,8 @@ struct DocumentationIndex {
   }
 
   private func describe(_ function: HostFunction) -> Documentation {
-    let usage = "(" + ([function.name] + function.parameters.map { "<\($0)>" }).joined(separator: " ") + ")"
     return Documentation(
-      name: function.name, kind: .primitive, group: "host", usage: [usage], text: function.doc.isEmpty ? "A function of the host." : function.doc, examples: [], source: nil, aliasOf: nil)
+      name: function.name, kind: .primitive, group: "host", usage: [function.signature], text: function.doc.isEmpty ? "A function of the host." : function.doc, examples: [], source: nil, aliasOf: nil)
   }
 
   private func describe(_ definition: Definition) -> Documentation {

@@ -19,9 +19,7 @@ public final class Handle: CustomStringConvertible {
   /// Everything but nil and false.
   public var isTrue: Bool { !value.isFalsy }
   /// Can it be called?
-  public var isFunction: Bool {
-    value.isKind(.closure) || value.isKind(.native) || value.object(as: Parameter.self) != nil || value.object(as: Continuation.self) != nil
-  }
+  public var isFunction: Bool { value.isCallable }
   /// What `type-of` says.
   public var typeName: String { interpreter.machine.typeName(value) }
 
@@ -42,8 +40,16 @@ public final class Handle: CustomStringConvertible {
   }
   /// What `values` was given, when that was not exactly one value; nil for a single value.
   public var values: [Handle]? { value.object(as: MultipleValues.self)?.values.map { Handle(interpreter, $0) } }
-  /// Handles of the elements of a list; nil for other values.
-  public var elements: [Handle]? {
-    value.isListOrNil ? ListElements(value).map { Handle(interpreter, $0) } : nil
+  /// Handles of the elements of a list, all at once; nil for other values. `list` makes them one by one.
+  public var elements: [Handle]? { list.map(Array.init) }
+}
+
+extension Value {
+  /// Can it be called?
+  var isCallable: Bool {
+    if isKind(.closure) || isKind(.native) { return true }
+    guard isKind(.object) else { return false }
+    let object = self.object
+    return object is Parameter || object is Continuation || object is DelimitedContinuation || object is HostFunction
   }
 }

@@ -38,6 +38,11 @@ public protocol Host: AnyObject {
   func waitForEvents(_ interpreter: Interpreter, until deadline: ContinuousClock.Instant?) -> Bool
   /// A fiber has used up a time slice: handle what has happened meanwhile, without blocking. Does nothing by default.
   func pollEvents(_ interpreter: Interpreter)
+  /// Where other threads leave work, when the host returns from waiting for events as soon as there is some; it runs the jobs itself then. Nil, which is
+  /// the default: the interpreter has a mailbox of its own, and looks into it whenever the host has returned.
+  var inbox: Mailbox? { get }
+  /// When something will happen by itself, as a timer, for those who wait without blocking; nil, the default, when only a job in the inbox can be next.
+  func nextEvent() -> ContinuousClock.Instant?
   func environment(_ name: String) -> String?
   /// The arguments of the program.
   var arguments: [String] { get }
@@ -52,6 +57,8 @@ public protocol Host: AnyObject {
 
 extension Host {
   public func pollEvents(_ interpreter: Interpreter) {}
+  public var inbox: Mailbox? { nil }
+  public func nextEvent() -> ContinuousClock.Instant? { nil }
   public func capability(of operation: String) -> Capability? { nil }
   public func waitForEvents(_ interpreter: Interpreter, until deadline: ContinuousClock.Instant?) -> Bool { waitForEvents(interpreter) }
 }

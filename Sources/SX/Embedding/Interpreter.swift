@@ -1,10 +1,13 @@
 /// An SX interpreter: the language with its prelude, and nothing of the world but what its host offers.
 ///
-/// Not `Sendable`: an interpreter, its handles and its callbacks belong to one thread at a time. Many interpreters may run in parallel;
-/// they share nothing. `Datum`, `Diagnostic`, `Limits` and `cancellation` may cross threads.
+/// Not `Sendable`: an interpreter, its handles and its callbacks belong to one thread, task or actor at a time, and an interpreter that nobody has handles of may be
+/// handed on (`sending`). Many interpreters may run in parallel; they share nothing. `Datum`, `Diagnostic`, `Limits`, `Program`, `cancellation` and `mailbox`
+/// may cross threads.
+///
+/// `evaluate` and `call` block the thread until the script has ended; `run` is for tasks and actors, and suspends them instead while every fiber waits.
 public final class Interpreter {
   let machine: Machine
-  private let host: any Host
+  public let host: any Host
 
   /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.
   ///
@@ -36,36 +39,159 @@ public final class Interpreter {
   }
 
   private func evaluate(bytes: [UInt8], file: String, baseDirectory: String?) throws -> Handle {
-    try finish { spawn(bytes: bytes, file: file, baseDirectory: baseDirectory, completion: $0) }
+    try run(baseDirectory: baseDirectory) { Loader(try machine.register(file: file, bytes: bytes)) }
   }
 
   /// Calls a function with copies of data, and runs it to its end. Throws a `Diagnostic`.
   @discardableResult
-  public func call(_ function: Handle, _ arguments: [Datum] = []) throws -> Handle {
-    try finish { spawn(function, arguments, completion: $0) }
+  public func call(_ function: Handle, _ arguments: [Datum] = []) throws -> Handle { try run(function.value, arguments.map(machine.value)) }
+
+  /// The same with values of this interpreter.
+  @discardableResult
+  public func call(_ function: Handle, _ arguments: [Handle]) throws -> Handle { try run(function.value, arguments.map(\.value)) }
+
+  /// Runs all forms of a loader.
+  func run(baseDirectory: String?, _ makeLoader: () throws -> Loader) throws -> Handle {
+    guard machine.isInsideCall else { return try finish { spawn(baseDirectory: baseDirectory, completion: $0, makeLoader) } }
+    let function: Value, arguments: [Value]
+    do { (function, arguments) = machine.entered(try programCall(baseDirectory, makeLoader)) } catch { throw diagnostic(error) }
+    return Handle(self, try machine.callFromHost(function, arguments))
   }
 
-  /// Runs fibers until the one that `start` makes has ended.
+  /// Calls a function: inside of the call of SX that has called the host, or as a run.
+  private func run(_ function: Value, _ arguments: [Value]) throws -> Handle {
+    if machine.isInsideCall {
+      let (function, arguments) = machine.entered((function, arguments))
+      return Handle(self, try machine.callFromHost(function, arguments))
+    }
+    return try finish { spawn(function, arguments, $0) }
+  }
+
+  /// Runs fibers until the one that `start` makes has ended. Blocks while every fiber waits.
   func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) throws -> Handle {
     var outcome: Result<Handle, Diagnostic>?
     machine.beginRun()
     defer { machine.endRun() }
+    takeMail()
     let fiber = start { outcome = $0 }
     machine.awaited.append(fiber.number)
     defer { machine.awaited.removeLast() }
     while true {
       machine.runReady { outcome != nil }
       if let outcome { return try outcome.get() }
-      if let deadline = machine.budget.deadline, ContinuousClock.now >= deadline {
-        machine.stopParked([fiber.number: .time])
-        guard machine.ready.isEmpty else { continue }
-        throw diagnostic(Interruption.time)
+      if try endsForTime(fiber) { continue }
+      if !takeMail(), !host.waitForEvents(self, until: machine.budget.deadline) {
+        // The host has nothing to wait for; but somebody may have announced a job.
+        let (isPosted, mayReceive) = lookAtMail()
+        guard isPosted || mayReceive else { throw Interpreter.deadlock }
+        if !isPosted { machine.mailbox.wait(untilInstant: machine.budget.deadline) }
       }
-      guard host.waitForEvents(self, until: machine.budget.deadline) else { throw Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
-      // It may wait when it is told to stop; then nobody else can be meant.
-      if let interruption = machine.cancellation.take() { machine.stopParked([fiber.number: interruption]) }
-      if let status = machine.cancellation.takeExit() { _ = machine.exitParked(status) }
+      obeyWhileWaiting(fiber)
     }
+  }
+
+  /// The asynchronous form of `evaluate`: suspends the task while every fiber waits, and then goes on where it was, on the same actor. Blocks the thread
+  /// only with a host that has no `inbox` and waits for events of its own. When the task is cancelled, so is the script.
+  ///
+  /// While it is suspended, other tasks of the actor may begin runs; each runs whatever is ready, and runs that overlap share the limits that the first one
+  /// began with.
+  ///
+  /// - Throws: a `Diagnostic`.
+  @discardableResult
+  public func run(_ source: String, file: String = "<eval>", isolation: isolated (any Actor)? = #isolation) async throws -> Handle {
+    try await finish(isolation: isolation) { spawn(source: source, file: file, completion: $0) }
+  }
+
+  /// The asynchronous form of `evaluate` for a program.
+  @discardableResult
+  public func run(_ program: Program, isolation: isolated (any Actor)? = #isolation) async throws -> Handle {
+    try await finish(isolation: isolation) { spawn(program, completion: $0) }
+  }
+
+  /// The asynchronous form of `call`.
+  @discardableResult
+  public func run(_ function: Handle, _ arguments: [Datum] = [], isolation: isolated (any Actor)? = #isolation) async throws -> Handle {
+    try await finish(isolation: isolation) { spawn(function, arguments, completion: $0) }
+  }
+
+  /// The same with values of this interpreter.
+  @discardableResult
+  public func run(_ function: Handle, _ arguments: [Handle], isolation: isolated (any Actor)? = #isolation) async throws -> Handle {
+    try await finish(isolation: isolation) { spawn(function.value, arguments.map(\.value), $0) }
+  }
+
+  private func finish(isolation: isolated (any Actor)?, _ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) async throws -> Handle {
+    precondition(!machine.isInsideCall, "run: a function that a script calls cannot wait; see `evaluate` and `call`")
+    var outcome: Result<Handle, Diagnostic>?
+    machine.beginRun()
+    defer { machine.endRun() }
+    takeMail()
+    let mailbox = machine.mailbox
+    let fiber = start {
+      outcome = $0
+      // Another run may have got here, while this one waits.
+      mailbox.wakeSleepers()
+    }
+    let cancellation = cancellation
+    return try await withTaskCancellationHandler {
+      // A closure is isolated like its surroundings only when it holds what they are isolated to.
+      _ = isolation
+      while true {
+        machine.runReady { outcome != nil }
+        if let outcome { return try outcome.get() }
+        if try endsForTime(fiber) { continue }
+        host.pollEvents(self)
+        if takeMail() || !machine.ready.isEmpty { continue }
+        let next = [host.nextEvent(), machine.budget.deadline].compactMap(\.self).min()
+        let (isPosted, mayReceive) = lookAtMail()
+        if isPosted { continue }
+        if host.nextEvent() != nil || mayReceive {
+          await machine.mailbox.nextArrival(until: next, isolation: isolation)
+        } else if !host.waitForEvents(self, until: machine.budget.deadline) {
+          throw Interpreter.deadlock
+        }
+        obeyWhileWaiting(fiber)
+      }
+    } onCancel: {
+      cancellation.cancel(fiber, reason: "the task was cancelled")
+    }
+  }
+
+  private static var deadlock: Diagnostic { Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
+
+  /// Whether the time of the run is over while its fiber waits; then that one ends.
+  private func endsForTime(_ fiber: FiberID) throws -> Bool {
+    guard let deadline = machine.budget.deadline, ContinuousClock.now >= deadline else { return false }
+    machine.stopParked([fiber.number: .time])
+    guard !machine.ready.isEmpty else { throw diagnostic(Interruption.time) }
+    return true
+  }
+
+  /// A fiber may wait when it is told to stop; then nobody else can be meant.
+  private func obeyWhileWaiting(_ fiber: FiberID) {
+    if let interruption = machine.cancellation.take() { machine.stopParked([fiber.number: interruption]) }
+    if let status = machine.cancellation.takeExit() { _ = machine.exitParked(status) }
+  }
+
+  /// Runs what other threads have left, and answers whether there was something.
+  @discardableResult
+  private func takeMail() -> Bool {
+    let jobs = machine.mailbox.take().jobs
+    for job in jobs { job(self) }
+    return !jobs.isEmpty
+  }
+
+  /// Runs what other threads have left, and answers whether more may come.
+  private func lookAtMail() -> (isPosted: Bool, mayReceive: Bool) {
+    let (jobs, mayReceive) = machine.mailbox.take()
+    for job in jobs { job(self) }
+    return (!jobs.isEmpty, mayReceive)
+  }
+
+  /// Between two slices of fibers.
+  func pollEvents() {
+    host.pollEvents(self)
+    takeMail()
   }
 
   // MARK: Fibers
@@ -83,11 +209,14 @@ public final class Interpreter {
   }
 
   private func spawn(bytes: [UInt8], file: String, baseDirectory: String?, completion: @escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID {
+    spawn(baseDirectory: baseDirectory, completion: completion) { Loader(try machine.register(file: file, bytes: bytes)) }
+  }
+
+  /// Starts a fiber that runs all forms of a loader. What making one throws is the failure of the fiber.
+  func spawn(baseDirectory: String?, completion: @escaping (Result<Handle, Diagnostic>) -> Void, _ makeLoader: () throws -> Loader) -> FiberID {
     do {
-      let text = try machine.register(file: file, bytes: bytes)
-      let loader = machine.heap.allocate(object: Loader(text))
-      let run = try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-program")))
-      return spawn(run, [loader, baseDirectory.map { machine.heap.string($0) } ?? .nil], completion)
+      let (function, arguments) = try programCall(baseDirectory, makeLoader)
+      return spawn(function, arguments, completion)
     } catch {
       let fiber = machine.makeFiber(machine.listNative, [])
       let failure = diagnostic(error)
@@ -97,10 +226,17 @@ public final class Interpreter {
     }
   }
 
+  /// The function of the prelude that runs all forms of a loader, and its arguments.
+  private func programCall(_ baseDirectory: String?, _ makeLoader: () throws -> Loader) throws -> (Value, [Value]) {
+    let loader = machine.heap.allocate(object: try makeLoader())
+    return (try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-program"))), [loader, baseDirectory.map { machine.heap.string($0) } ?? .nil])
+  }
+
   /// Starts a fiber; `onFailure` gets the condition that ended it, before the completion is told.
   func spawn(
     _ function: Value, _ arguments: [Value], onFailure: ((Value) -> Void)? = nil, _ completion: @escaping (Result<Handle, Diagnostic>) -> Void
   ) -> FiberID {
+    let (function, arguments) = machine.entered((function, arguments))
     let fiber = machine.makeFiber(function, arguments)
     fiber.isEvaluation = true
     fiber.saved.bindings = .nil
@@ -122,10 +258,16 @@ public final class Interpreter {
     machine.wake(fiber.number, .failure(machine.error(message)))
   }
 
+  /// Fails the operation that a fiber waits for with an error of Swift, which is the `underlyingError` of the `Diagnostic` when no handler of the script takes it.
+  public func resume(_ fiber: FiberID, throwing error: any Error) {
+    machine.wake(fiber.number, .failure(machine.raise(ofHost: error)))
+  }
+
   /// Runs fibers until none is ready. Answers at once when all of them wait.
   public func runReady() {
     machine.beginRun()
     defer { machine.endRun() }
+    takeMail()
     machine.runReady()
   }
 
@@ -135,9 +277,13 @@ public final class Interpreter {
   public func runReady(while condition: () -> Bool) -> Bool {
     machine.beginRun()
     defer { machine.endRun() }
+    takeMail()
     machine.runReady { !condition() }
     return !machine.ready.isEmpty
   }
+
+  /// Where other threads leave work for this interpreter.
+  public var mailbox: Mailbox { machine.mailbox }
 
   /// Stops what runs, from any thread.
   public var cancellation: Cancellation { machine.cancellation }

@@ -95,10 +95,10 @@ public final class Session {
   private func call(for turn: Turn, _ show: @escaping (String) -> Void, _ output: ((String) -> Bool)?) -> (Value, [Value]) {
     let heap = machine.heap
     let showing = heap.allocate(
-      object: HostFunction(name: "show", doc: "Shows a text to whoever asked.", parameters: ["string"]) { arguments in
-        if let text = arguments.first, text.isString { show(text.text) }
+      object: HostFunction(name: "show", doc: "Shows a text to whoever asked.", parameters: [HostFunction.Parameter(typeName: "string", presence: .required)], .immediate { arguments in
+        if arguments[0].isString { show(arguments[0].text) }
         return .nil
-      })
+      }))
     let options = heap.dict(capacity: 4)
     heap.set(options, heap.constantString("width"), .fix(turn.width))
     heap.set(options, heap.constantString("colors"), .bool(turn.usesColors))

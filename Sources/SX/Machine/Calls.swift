@@ -49,7 +49,7 @@ extension Machine {
         try native.control(self, slot, n)
       }
     case .object:
-      if let parameter = f.object as? Parameter {
+      if let parameter = f.object(as: Parameter.self) {
         guard n == 0 else { throw error("a parameter takes no argument, got \(n)", hint: "use `parameterize` to bind it") }
         slot[0] = parameterValue(parameter, f)
       } else if let continuation = f.object as? Continuation {
@@ -57,7 +57,7 @@ extension Machine {
       } else if let continuation = f.object as? DelimitedContinuation {
         try resume(continuation, f, with: n == 0 ? .nil : n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
       } else if let function = f.object as? HostFunction {
-        slot[0] = try function.call((0..<n).map { slot[1 + $0] })
+        try call(function, slot, n)
       } else {
         throw notAFunction(f)
       }
@@ -129,6 +129,8 @@ extension Machine {
         throw ExitRequest(status: status)
       }
       try takeDelivery(fiber)
+    } catch is Suspension {
+      return .suspended
     } catch {
       try recover(error)
     }
@@ -168,18 +170,14 @@ extension Machine {
     fiber.status = .suspended
   }
 
-  /// Switches to a coroutine, which the current fiber waits for in `slot`.
-  func resume(coroutine: Fiber, with v: Value, slot: Registers) throws {
-    let next = coroutine.record, here = running
+  /// Switches to a coroutine, whose next value the running fiber waits for in `slot`.
+  @inline(never) func resume(_ coroutine: Value, with v: Value, slot: Registers) throws {
+    guard let next = FiberRecord.of(coroutine) else { throw wrongType("coroutine-resume", 1, "coroutine", coroutine) }
     guard next.pointee.resumer == nil, next.pointee.status == .ready || next.pointee.status == .suspended else {
       throw error(next.pointee.status == .finished ? "coroutine-resume: the coroutine has finished" : "coroutine-resume: the coroutine is running")
     }
-    here.pointee.saved = state.pointee
-    here.pointee.resultOffset = slot - here.pointee.stack
-    here.pointee.status = .suspended
-    // The reference that kept the running fiber now belongs to the coroutine, until it yields.
-    next.pointee.resumer = here
-    _ = next.pointee.owner.retain()
+    suspend(slot: slot)
+    next.pointee.resumer = running
     running = next
     next.pointee.status = .running
     state.pointee = next.pointee.saved
@@ -194,18 +192,20 @@ extension Machine {
   }
 
   /// Hands a value to whoever resumed the running coroutine.
-  func yield(_ v: Value, slot: Registers) throws {
-    let here = running
-    guard let resumer = here.pointee.resumer else { throw error("coroutine-yield: no coroutine is running") }
-    here.pointee.saved = state.pointee
-    here.pointee.resultOffset = slot - here.pointee.stack
-    here.pointee.status = .suspended
-    here.pointee.resumer = nil
+  @inline(never) func yield(_ v: Value, slot: Registers) throws {
+    guard let resumer = running.pointee.resumer else { throw error("coroutine-yield: no coroutine is running") }
+    suspend(slot: slot)
+    running.pointee.resumer = nil
     running = resumer
     resumer.pointee.status = .running
     state.pointee = resumer.pointee.saved
     resumer.pointee.stack[resumer.pointee.resultOffset] = v
-    here.pointee.owner.release()
+  }
+
+  @inline(__always) private func suspend(slot: Registers) {
+    running.pointee.saved = state.pointee
+    running.pointee.resultOffset = slot - running.pointee.stack
+    running.pointee.status = .suspended
   }
 
   /// At the end of a fiber: a coroutine's value goes to its resumer. False when the fiber was no coroutine.
@@ -225,8 +225,7 @@ extension Machine {
     if let capability = host.capability(of: name) { try demand(capability, name) }
     let fiber = current
     save(slot: slot)
-    fiber.status = .waiting
-    waiting[fiber.number] = fiber
+    park(fiber)
     let operation = Operation(name: name, arguments: arguments.map { Handle(interpreter, $0) }, fiber: FiberID(number: fiber.number))
     guard host.perform(operation, for: interpreter) else {
       waiting[fiber.number] = nil
@@ -236,9 +235,16 @@ extension Machine {
     throw Suspension()
   }
 
+  /// From now on the fiber, which has been saved, waits.
+  func park(_ fiber: Fiber) {
+    fiber.status = .waiting
+    waiting[fiber.number] = fiber
+  }
+
   /// Makes a waiting fiber ready with a value or a condition. Does nothing when it no longer waits.
   func wake(_ number: UInt64, _ delivery: Result<Value, Raise>) {
     guard let fiber = waiting.removeValue(forKey: number) else { return }
+    if !tasks.isEmpty { tasks[number] = nil }
     fiber.delivery = delivery
     fiber.status = .ready
     ready.append(fiber)
@@ -258,7 +264,7 @@ extension Machine {
         continue
       }
       runs += 1
-      if runs % Machine.runsBetweenPolls == 0 { host.pollEvents(interpreter) }
+      if runs % Machine.runsBetweenPolls == 0 { interpreter.pollEvents() }
       // A coroutine that waited goes on in place of the fiber that resumed it.
       let outcome = Result { try start(fiber) }
       let last = current
@@ -268,7 +274,7 @@ extension Machine {
         save(slot: nil)
         last.status = .ready
         ready.append(last)
-        host.pollEvents(interpreter)
+        interpreter.pollEvents()
       case .success(.finished(let v)): finish(last, .success(v))
       case .failure(let error): finish(last, .failure(asRaise(error)))
       }

@@ -58,11 +58,16 @@ final class Fiber: HeapObject {
     set {
       let former = record.pointee.resumer
       record.pointee.resumer = newValue?.record
-      _ = newValue.map(Unmanaged.passRetained)
-      former?.pointee.owner.release()
+      newValue?.record.retain()
+      former?.release()
     }
   }
-  var isCoroutine = false
+  var isCoroutine: Bool { !record.pointee.cell.isNil }
+  /// Makes a coroutine of a new fiber: a value that programs resume.
+  func makeCoroutine(_ heap: Heap) -> Value {
+    record.pointee.cell = heap.allocate(object: self)
+    return record.pointee.cell
+  }
   /// The host asked for it, and is told how it ends.
   var isEvaluation = false
   /// Why it ends instead of running on.
@@ -93,10 +98,10 @@ final class Fiber: HeapObject {
     for (i, argument) in arguments.enumerated() { stack[2 + i] = argument }
     let state = MachineState(pc: halt, base: stack + 1, fp: frames, stackEnd: stack + capacity, handlers: .nil, winders: .nil, bindings: .nil)
     super.init()
-    record.initialize(to: FiberSwitch(saved: state, stack: stack, resultOffset: 1, startArguments: arguments.count, status: .ready, resumer: nil, owner: Unmanaged.passUnretained(self)))
+    record.initialize(to: FiberSwitch(saved: state, stack: stack, resultOffset: 1, startArguments: arguments.count, status: .ready, resumer: nil, cell: .nil, owner: Unmanaged.passUnretained(self)))
   }
   deinit {
-    record.pointee.resumer?.pointee.owner.release()
+    record.pointee.resumer?.release()
     stack.deallocate()
     frames.deallocate()
     record.deallocate()
@@ -123,7 +128,13 @@ final class Fiber: HeapObject {
     case .failure(let raise)?: marker.mark(raise.condition)
     case nil: break
     }
-    resumer?.trace(&marker)
+    marker.mark(record.pointee.cell)
+    traceResumer(&marker)
+  }
+  func traceResumer(_ marker: inout Marker) {
+    guard let resumer else { return }
+    // A chain of coroutines may be long: by way of the marker's own stack.
+    if resumer.isCoroutine { marker.mark(resumer.record.pointee.cell) } else { resumer.trace(&marker) }
   }
 
   func clear(above top: Registers) {
@@ -176,7 +187,10 @@ final class Fiber: HeapObject {
   }
 }
 
-/// What a switch between fibers touches. In raw memory, so that a switch counts no references but the one that keeps the running fiber alive.
+/// What a switch between fibers touches. In raw memory, so that a switch counts no references.
+///
+/// Who keeps a fiber alive that runs, or waits for a coroutine? A coroutine belongs to its cell in the heap, which the collector marks as long as
+/// the coroutine runs or waits. Any other fiber belongs to `Machine.running`, or to the coroutine's `resumer` while it waits.
 struct FiberSwitch {
   var saved: MachineState
   var stack: Registers
@@ -184,11 +198,26 @@ struct FiberSwitch {
   /// Negative when the function in the bottom slot has been called.
   var startArguments: Int
   var status: Fiber.Status
-  /// Owns a reference to its fiber.
   var resumer: FiberRecord?
+  /// The coroutine as a value; nil for a fiber that is none.
+  var cell: Value
   let owner: Unmanaged<Fiber>
 }
 typealias FiberRecord = UnsafeMutablePointer<FiberSwitch>
+
+extension FiberRecord {
+  /// For a fiber that is no coroutine; a coroutine needs no count.
+  func retain() { if pointee.cell.isNil { _ = pointee.owner.retain() } }
+  func release() { if pointee.cell.isNil { pointee.owner.release() } }
+
+  /// The record of a coroutine; nil when the value is something else.
+  @inline(__always) static func of(_ v: Value) -> FiberRecord? {
+    guard v.isKind(.object) else { return nil }
+    return Unmanaged<HeapObject>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(v.cell[1])).unsafelyUnwrapped)._withUnsafeGuaranteedRef {
+      type(of: $0) == Fiber.self ? unsafeDowncast($0, to: Fiber.self).record : nil
+    }
+  }
+}
 
 /// The state of the running fiber that the loop keeps in local variables, and spills here before anything that may look at it or change it.
 /// In raw memory: class properties would cost exclusivity checks.

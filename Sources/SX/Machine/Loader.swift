@@ -6,16 +6,39 @@ final class Loader: HeapObject {
   private var queue: [(value: Value, span: SourceSpan)] = []
   /// The name that the last form defines; nil when it is no definition.
   private(set) var definedName = Value.nil
+  /// What has been compiled of the text before, and how much of that this loader has handed out.
+  private let compiled: CompiledProgram?
+  private var handedOut = 0
 
-  init(_ text: SourceText) { self.text = text }
+  /// - Parameter compiled: what is known of this very text; what this loader compiles is added to it.
+  init(_ text: SourceText, _ compiled: CompiledProgram? = nil) {
+    self.text = text
+    self.compiled = compiled
+  }
   override var typeName: String { "loader" }
   override func trace(_ marker: inout Marker) {
     marker.mark(definedName)
     for form in queue { marker.mark(form.value) }
+    compiled?.trace(&marker)
   }
 
   /// The next form as a function without parameters, or nil at the end.
   func next(_ machine: Machine) throws -> Value? {
+    guard let compiled else { return try compileNext(machine) }
+    if handedOut < compiled.functions.count {
+      defer { handedOut += 1 }
+      return compiled.functions[handedOut]
+    }
+    // Another fiber may have run the same program up to here.
+    (position, queue) = (compiled.position, compiled.queue)
+    let meaning = machine.meaningOfNames
+    guard let function = try compileNext(machine) else { return nil }
+    compiled.add(function, upTo: position, queue, compiledWith: meaning, leaving: machine.meaningOfNames)
+    handedOut += 1
+    return function
+  }
+
+  private func compileNext(_ machine: Machine) throws -> Value? {
     while queue.isEmpty {
       let form = try text.bytes.withUnsafeBufferPointer { bytes in
         var reader = Reader(machine, text, bytes, from: position)
@@ -43,7 +66,53 @@ final class Loader: HeapObject {
   }
 }
 
+/// What one interpreter has compiled of a `Program`: a function for each of the forms that have run so far.
+final class CompiledProgram {
+  let text: SourceText
+  private(set) var functions: [Value] = []
+  /// Where reading goes on, and the parts of a `begin` that come before that.
+  private(set) var position = 0
+  private(set) var queue: [(value: Value, span: SourceSpan)] = []
+  /// What names meant when the last form had been compiled. With another meaning of a macro the forms have to be compiled anew.
+  private var meaning: Int?
+
+  init(_ text: SourceText) { self.text = text }
+
+  /// Macros that the program itself defines while it is compiled are no change; whatever else happens between two of its forms is one.
+  func add(_ function: Value, upTo position: Int, _ queue: [(value: Value, span: SourceSpan)], compiledWith before: Int, leaving after: Int) {
+    meaning = functions.isEmpty || meaning == before ? after : nil
+    functions.append(function)
+    self.position = position
+    self.queue = queue
+  }
+
+  func isCurrent(_ machine: Machine) -> Bool { functions.isEmpty || meaning == machine.meaningOfNames }
+
+  func trace(_ marker: inout Marker) {
+    for function in functions { marker.mark(function) }
+    for form in queue { marker.mark(form.value) }
+  }
+}
+
 extension Machine {
+  /// Changes whenever a name that may stand at the head of a form gets another meaning for the compiler.
+  var meaningOfNames: Int { macroChanges &+ program.changes }
+
+  /// A loader of a program that goes on with what was compiled of it before.
+  func loader(of program: Program) throws -> Loader {
+    let key = ObjectIdentifier(program.contents)
+    if let known = programs[key], known.compiled.isCurrent(self) { return Loader(known.compiled.text, known.compiled) }
+    let text = try programs[key]?.compiled.text ?? register(file: program.file, bytes: program.contents.bytes)
+    forgetProgramsThatNobodyHolds()
+    let compiled = CompiledProgram(text)
+    programs[key] = (program.contents, compiled)
+    return Loader(text, compiled)
+  }
+
+  private func forgetProgramsThatNobodyHolds() {
+    for key in Array(programs.keys) where isKnownUniquelyReferenced(&programs[key]!.contents) { programs[key] = nil }
+  }
+
   /// Registers a source text; it must be UTF-8.
   func register(file: String, bytes: [UInt8], isPrelude: Bool = false) throws -> SourceText {
     guard let text = sources.add(file: file, bytes: bytes, isPrelude: isPrelude) else {

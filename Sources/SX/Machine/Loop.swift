@@ -97,6 +97,29 @@ extension Machine {
             stackEnd = state.pointee.stackEnd
           }
           pc = ip + (ip.offset &+ 1)
+        case .nextItem:
+          safepoint.pointee &-= 1
+          if safepoint.pointee < 0 {
+            state.pointee.pc = ip
+            state.pointee.base = base
+            state.pointee.fp = fp
+            if try atSafepoint() { return .preempted }
+            pc = ip
+            base = state.pointee.base
+            fp = state.pointee.fp
+            stackEnd = state.pointee.stackEnd
+            continue
+          }
+          let x = base[ip.a]
+          if x.isPair, case let t = x.word(2), t.isPair {
+            base[ip.a] = t
+            pc += ip.offset
+          } else if x.isOwnRun {
+            x.advance()
+            pc += ip.offset
+          } else if try nextItem(base + ip.a) {
+            pc += ip.offset
+          }
         case .jumpIfFalse: if base[ip.a].isFalsy { pc += ip.offset }
         case .jumpIfTrue: if !base[ip.a].isFalsy { pc += ip.offset }
         case .jumpIfNil: if base[ip.a].isNil { pc += ip.offset }
@@ -158,6 +181,19 @@ extension Machine {
         case .jumpUnlessEqualInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
           if x.isFix { if x != y { pc += ip.offset } } else if try !equalsInteger(x, y, ip.n) { pc += ip.offset }
+
+        case .jumpUnlessLessConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLess(x, y) { pc += ip.offset } } else if try !less(x, y, 0) { pc += ip.offset }
+        case .jumpUnlessLessOrEqualConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try !lessOrEqual(x, y, 0) { pc += ip.offset }
+        case .jumpUnlessGreaterConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLess(y, x) { pc += ip.offset } } else if try !less(y, x, 1) { pc += ip.offset }
+        case .jumpUnlessGreaterOrEqualConstant:
+          let x = base[ip.a], y = ip.testConstant
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(y, x) { pc += ip.offset } } else if try !lessOrEqual(y, x, 1) { pc += ip.offset }
 
         // MARK: Arithmetic
         case .add:
@@ -240,12 +276,20 @@ extension Machine {
             let t = x.word(2)
             base[ip.a] = !t.isPair ? heap.rest(x) : ip.n != 0 ? t : heap.copyPair(t)
           } else {
-            base[ip.a] = ip.n == 0 ? try restSlow(x) : x.isOwnRun ? x.advanced : try advance(x)
+            base[ip.a] = ip.n == 0 ? try restSlow(x) : x.isOwnRun ? x.advance() : try advance(x)
           }
         case .get:
           let d = base[ip.b], k = base[ip.c]
           base[ip.a] = d.isDict && k.isString ? heap.get(d, k) ?? .nil : try getSlow(d, k)
 
+        case .collect:
+          if !base[ip.a].appendToOwnRun(base[ip.b]) { try collect(base + ip.a, base[ip.b]) }
+        case .collected: base[ip.a] = collected(base[ip.b])
+        case .reverse:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          base[ip.a] = try reverse(base + ip.b)
         case .vectorRef: base[ip.a] = try vectorElement(base[ip.b], base[ip.c])
         case .vectorSet: try setVectorElement(base[ip.a], base[ip.b], base[ip.c])
 
@@ -265,6 +309,23 @@ extension Machine {
             continue
           }
           pc = f.closureEntry
+        case .restartIfSelf:
+          let f = base[-1]
+          if globals[ip.selfIndex] == f {
+            safepoint.pointee &-= 1
+            if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(base, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            pc = f.closureEntry
+          }
         case .jumpUnlessSelf: if globals[ip.selfIndex] != base[-1] { pc += ip.offset }
         case .callGlobal:
           let f = globals[ip.index]
@@ -317,6 +378,41 @@ extension Machine {
               stackEnd = state.pointee.stackEnd
               continue
             }
+            fp.pointee = Frame(pc: pc, base: base)
+            fp += 1
+            base = callee
+            pc = f.closureEntry
+          } else {
+            state.pointee.pc = pc
+            state.pointee.base = base
+            state.pointee.fp = fp
+            let result = try callSlow(f, base + ip.a, Int(ip.n))
+            if result != .unbound {
+              base[ip.a] = result
+            } else {
+              pc = state.pointee.pc
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+            }
+          }
+        case .callRegister:
+          let f = base[ip.b]
+          if f.isClosure(arity: ip.n) {
+            safepoint.pointee &-= 1
+            let callee = base + (ip.a &+ 1)
+            if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+              state.pointee.pc = ip
+              state.pointee.base = base
+              state.pointee.fp = fp
+              if try beforeCall(callee, f) { return .preempted }
+              pc = ip
+              base = state.pointee.base
+              fp = state.pointee.fp
+              stackEnd = state.pointee.stackEnd
+              continue
+            }
+            callee[-1] = f
             fp.pointee = Frame(pc: pc, base: base)
             fp += 1
             base = callee
@@ -435,6 +531,26 @@ extension Machine {
           state.pointee.base = base
           state.pointee.fp = fp
           guard try leaveCoroutine() else { return .finished(current.stack[1]) }
+          pc = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+
+        // MARK: Coroutines
+        case .resumeCoroutine:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try resume(base[ip.b], with: ip.n == 1 ? .nil : base[ip.c], slot: base + ip.a)
+          pc = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+        case .yieldCoroutine:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try yield(base[ip.b], slot: base + ip.a)
           pc = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp

@@ -46,6 +46,10 @@ final class Machine {
   // MARK: Programs
 
   var sources = SourceMap()
+  /// What was compiled of programs that may run again.
+  var programs: [ObjectIdentifier: (contents: Program.Contents, compiled: CompiledProgram)] = [:]
+  /// How often a global has become a macro, or has ceased to be one.
+  private(set) var macroChanges = 0
   /// Forms under compilation: nodes refer to parts of them.
   var compileRoots: [Value] = []
   /// Nodes that macros have made for the form under compilation.
@@ -54,17 +58,18 @@ final class Machine {
   var expansionSpan = SourceSpan.none
   /// That form.
   var expansionForm = Value.nil
-  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, raiseNative = Value.nil
+  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, raiseNative = Value.nil, reverseNative = Value.nil
 
   // MARK: Fibers
 
-  /// The switch record of the running fiber. Owns a reference to the fiber.
+  /// The switch record of the running fiber, see `FiberSwitch` for who owns it.
   var running: FiberRecord
   var current: Fiber {
     get { running.pointee.owner.takeUnretainedValue() }
     set {
-      let former = running.pointee.owner
-      running = Unmanaged.passRetained(newValue).takeUnretainedValue().record
+      let former = running
+      running = newValue.record
+      running.retain()
       former.release()
     }
   }
@@ -73,8 +78,17 @@ final class Machine {
   var ready = FiberQueue()
   /// Fibers that wait for the host.
   var waiting: [UInt64: Fiber] = [:]
+  /// What waiting fibers wait for, where that is a task of the embedding program.
+  var tasks: [UInt64: Task<Void, Never>] = [:]
+  /// Conditions that have left calls of SX inside the running calls of the host, which may pass them on.
+  var nestedFailures: [(number: Int, raise: Raise)] = []
+  var failuresSoFar = 0
+  /// What has ended a call of SX inside the running call of the host.
+  var nestedInterruption: Interruption?
   private var nextFiber: UInt64 = 1
   let halt: UnsafeMutablePointer<Instruction>
+  /// The values that stand for objects of the embedding program; they are not kept alive by this.
+  var foreignObjects: [ObjectIdentifier: Value] = [:]
   /// Kept alive from Swift.
   var handles = HandleTable()
 
@@ -86,31 +100,45 @@ final class Machine {
   var stackReserve = 0
   /// Safepoints per time slice.
   static let slice = 50_000
-  let cancellation = Cancellation()
+  let cancellation: Cancellation
   /// The fibers whose end the host waits for, the latest last.
   var awaited: [UInt64] = []
+  /// The host's, or its own.
+  let mailbox: Mailbox
   var budget = Budget()
-  var capabilities = Capabilities.none
+  var capabilities = Capabilities.none { didSet { granted.pointee = capabilities.bits } }
+  /// The same as bits, in raw memory: primitives ask for it at every call.
+  let granted: UnsafeMutablePointer<UInt32>
   /// Where a limit stopped the script, until that has become a condition.
   var limitTrace: StackTrace?
+  /// What a bridge puts around calls that cross the border to the embedding program.
+  var border = Border()
   let random = RandomPool()
   var standardPorts = StandardPorts()
   var gensymCount = 0
-  var lastNow = 0
+  /// The latest time that anybody was told, in nanoseconds since 1970. In raw memory for the same reason.
+  let lastNow: UnsafeMutablePointer<Int>
 
   init(host: any Host) {
     self.host = host
+    mailbox = host.inbox ?? Mailbox()
+    cancellation = Cancellation(waking: mailbox)
     safepoint = .allocate(capacity: 1)
     safepoint.initialize(to: Machine.slice)
     work = .allocate(capacity: 1)
     work.initialize(to: Machine.checkInterval)
+    granted = .allocate(capacity: 1)
+    granted.initialize(to: 0)
+    lastNow = .allocate(capacity: 1)
+    lastNow.initialize(to: 0)
     var seed: UInt64 = 0
     withUnsafeMutableBytes(of: &seed) { host.randomBytes($0) }
     heap = Heap(safepoint: safepoint, hashSeed: seed)
     halt = .allocate(capacity: 1)
     halt.initialize(to: Instruction(op: .halt))
     let first = Fiber(number: 0, function: .nil, arguments: [], halt: UnsafePointer(halt))
-    running = Unmanaged.passRetained(first).takeUnretainedValue().record
+    running = first.record
+    running.retain()
     state = .allocate(capacity: 1)
     state.initialize(to: first.saved)
     first.status = .finished
@@ -128,10 +156,12 @@ final class Machine {
   }
 
   deinit {
-    running.pointee.owner.release()
+    running.release()
     globals.deallocate()
     safepoint.deallocate()
     work.deallocate()
+    granted.deallocate()
+    lastNow.deallocate()
     state.deallocate()
     halt.deallocate()
   }
@@ -152,6 +182,7 @@ final class Machine {
     applyNative = globals[globalIndex(symbol("apply"))]
     dictNative = globals[globalIndex(symbol("dict"))]
     mergeNative = globals[globalIndex(symbol("merge"))]
+    reverseNative = globals[globalIndex(symbol("reverse"))]
     raiseNative = globals[globalIndex(symbol("raise"))]
   }
 
@@ -188,8 +219,10 @@ final class Machine {
 
   /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
   func setGlobal(_ index: Int, _ v: Value) throws {
+    // What is pending has no value yet. Nearly every assignment is to what has one.
+    if globals[index] == .unbound, !pending.isEmpty { pending[index] = nil }
+    if v.object(as: Macro.self) != nil || globals[index].object(as: Macro.self) != nil { macroChanges &+= 1 }
     globals[index] = v
-    if !pending.isEmpty { pending[index] = nil }
     guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
     let isOriginal = v.isKind(.native) && v.native.name == String(describing: operation.name)
     guard originals[Int(operation.rawValue)] != isOriginal else { return }
@@ -304,15 +337,19 @@ final class Machine {
       }
       for root in compileRoots { marker.mark(root) }
       handles.trace(&marker)
+      for failure in nestedFailures { marker.mark(failure.raise.condition) }
+      for program in programs.values { program.compiled.trace(&marker) }
       aliases.trace(&marker)
       for symbol in libraryGlobals { marker.mark(symbol) }
       for library in libraries.values { library.namespace.trace(&marker) }
+      marker.mark(self.running.pointee.cell)
       if running { traceRunning(current, state.pointee, &marker) }
       for run in suspendedRuns { traceRunning(run.fiber, run.state, &marker) }
       for fiber in ready.all { fiber.trace(&marker) }
       for fiber in waiting.values { fiber.trace(&marker) }
       marker.drain()
     }
+    forgetDeadForeignObjects()
   }
 
   private func traceRunning(_ fiber: Fiber, _ state: MachineState, _ marker: inout Marker) {
@@ -322,7 +359,8 @@ final class Machine {
     marker.mark(state.handlers)
     marker.mark(state.winders)
     marker.mark(state.bindings)
-    fiber.resumer?.trace(&marker)
+    marker.mark(fiber.record.pointee.cell)
+    fiber.traceResumer(&marker)
   }
 }
 

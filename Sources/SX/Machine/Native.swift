@@ -67,7 +67,6 @@ enum TypeBit {
 
 /// One parameter of a native: its name and type, and whether it may be left out or repeated.
 struct NativeParameter: Sendable {
-  enum Presence { case required, optional, rest }
   let name: StaticString
   let type: ParameterType
   let presence: Presence
@@ -112,8 +111,7 @@ final class Native: Sendable {
   let body: Body
   let control: Control
   let isControl: Bool
-  private let required: Int
-  private let most: Int
+  private let arity: Arity
   /// Masks of the parameters; arguments beyond them have the last one. In raw memory that is written once, because every call of a primitive reads it.
   private nonisolated(unsafe) let masks: UnsafeMutablePointer<UInt32>
   private let lastMask: Int
@@ -132,8 +130,7 @@ final class Native: Sendable {
     isControl = control != nil
     self.body = body ?? { _, _ in fatalError("\(name) has no body") }
     self.control = control ?? { _, _, _ in fatalError("\(name) does not change control") }
-    required = parameters.reduce(0) { $0 + ($1.presence == .required ? 1 : 0) }
-    most = parameters.last?.presence == .rest ? Int.max : parameters.count
+    arity = Arity(required: parameters.reduce(0) { $0 + ($1.presence == .required ? 1 : 0) }, most: parameters.last?.presence == .rest ? Int.max : parameters.count)
     masks = .allocate(capacity: max(1, parameters.count))
     masks.initialize(repeating: .max, count: max(1, parameters.count))
     for (i, parameter) in parameters.enumerated() { masks[i] = parameter.presence == .optional ? parameter.type.mask | TypeBit.nil : parameter.type.mask }
@@ -148,7 +145,7 @@ final class Native: Sendable {
   }
 
   @inline(__always) func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
-    if n < required || n > most { throw machine.error(arityMessage(n), hint: "usage: \(signature)") }
+    if n < arity.required || n > arity.most { throw machine.error(arity.message(name, n), hint: "usage: \(signature)") }
     guard checksTypes else { return }
     var i = 0
     while i < n {
@@ -167,22 +164,11 @@ final class Native: Sendable {
   }
 
   /// What is wrong with a call with `n` arguments, if anything.
-  func arityProblem(_ n: Int) -> String? { n < required || n > most ? arityMessage(n) : nil }
-
-  private func arityMessage(_ n: Int) -> String {
-    let wanted = most == Int.max ? "at least \(required)" : required == most ? "\(required)" : "\(required) to \(most)"
-    return "\(name): expected \(wanted) argument\(wanted.hasSuffix("1") && !wanted.hasSuffix("11") ? "" : "s"), got \(n)"
-  }
+  func arityProblem(_ n: Int) -> String? { arity.accepts(n) ? nil : arity.message(name, n) }
 
   /// `(name a [b] c…)`.
   var signature: String {
-    let shown = parameters.map {
-      switch $0.presence {
-      case .required: "\($0.name)"
-      case .optional: "[\($0.name)]"
-      case .rest: "\($0.name)…"
-      }
-    }
+    let shown = parameters.map { $0.presence.shown("\($0.name)") }
     return "(" + ([name] + shown).joined(separator: " ") + ")"
   }
 }
@@ -200,8 +186,9 @@ struct NativeTable {
   mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, for publicName: String? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
     var checked = body
     if let capability, capability != .environment {
+      let bit = capability.bit
       checked = { m, args in
-        try m.demand(capability, publicName ?? name)
+        if m.granted.pointee & bit == 0 { try m.demand(capability, publicName ?? name) }
         return try body(m, args)
       }
     }
@@ -210,8 +197,9 @@ struct NativeTable {
   mutating func addControl(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
     var checked = control
     if let capability, capability != .environment {
+      let bit = capability.bit
       checked = { m, slot, n in
-        try m.demand(capability, name)
+        if m.granted.pointee & bit == 0 { try m.demand(capability, name) }
         try control(m, slot, n)
       }
     }

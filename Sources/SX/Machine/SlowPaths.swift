@@ -127,8 +127,57 @@ extension Machine {
       own.cell[0] |= .variantHeaderBit
       return own
     }
-    return v.advanced
+    return v.advance()
   }
+  /// Moves the list in a register on. Answers whether anything is left of it.
+  @inline(never) func nextItem(_ register: Registers) throws -> Bool {
+    let x = register.pointee
+    let rest = x.isPair ? heap.rest(x) : try advance(x)
+    register.pointee = rest
+    return try rest.isPairOrRun || !isEmpty(rest)
+  }
+
+  // MARK: Lists that a loop collects
+
+  /// Adds a value to the list in a register. As long as it is short it is a chain of pairs, last element first; then a slice with all the
+  /// elements of its storage, which nobody else has. A captured continuation takes the mark away that says so: then a turn goes on with a
+  /// slice of its own, behind the elements that the other one has, unless another turn is there already.
+  @inline(never) func collect(_ register: Registers, _ v: Value) throws {
+    let list = register.pointee, n = list.listCount
+    guard n >= Heap.longestPairChain else { return register.pointee = heap.cons(v, list) }
+    let capacity = n < 64 ? 4 * n : 2 * n
+    var storage = list.word(1)
+    if list.isPair || storage.length != n {
+      try reserve(bytes: capacity * 8)
+      storage = heap.storage(capacity: capacity)
+      if list.isPair {
+        for (i, element) in ListElements(list).enumerated() { storage.elements[n - 1 - i] = element }
+      } else {
+        storage.elements.update(from: list.run, count: n)
+      }
+    } else if n == storage.capacity {
+      try reserve(bytes: capacity * 8)
+      heap.resize(storage, capacity: capacity)
+    }
+    storage.elements[n] = v
+    heap.setLength(storage, n + 1)
+    let own = heap.slice(storage, 0, n + 1)
+    own.cell[0] |= .variantHeaderBit
+    register.pointee = own
+  }
+  /// The complete list.
+  @inline(never) func collected(_ list: Value) -> Value {
+    guard list.isKind(.slice) else { return heap.reversed(list) }
+    guard list.header & .variantHeaderBit != 0 else { return heap.slice(list.word(1), 0, list.length) }
+    list.cell[0] &= ~.variantHeaderBit
+    if list.length > 64 { heap.resize(list.word(1), capacity: list.length) }
+    return list
+  }
+  @inline(never) func reverse(_ argument: Registers) throws -> Value {
+    var copy = argument.pointee
+    return try withUnsafeMutablePointer(to: &copy) { try reverseNative.native.call(self, Arguments(base: $0, count: 1)) }
+  }
+
   @inline(never) func consSlow(_ head: Value, _ tail: Value) throws -> Value {
     guard tail.isListOrNil else { throw wrongType("cons", 2, "list", tail) }
     return heap.cons(head, tail)

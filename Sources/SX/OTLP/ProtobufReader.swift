@@ -12,8 +12,11 @@ struct ProtobufReader: ~Copyable {
   private let p: UnsafePointer<UInt8>
   private let n: Int
   private var i = 0
+  private let limit: Int
   /// How many more messages there may be.
   private var room: Int
+  /// How many there were so far.
+  var messages: Int { limit - room }
   /// The elements of the repeated fields that are being read.
   private var values: [Value] = []
   /// The names of the fields as strings, made when they are first needed.
@@ -25,6 +28,7 @@ struct ProtobufReader: ~Copyable {
   ///   and a hundred in memory.
   init(_ bytes: UnsafeBufferPointer<UInt8>, limit: Int, _ machine: Machine) {
     self.machine = machine
+    self.limit = limit
     room = limit
     // An empty buffer may have no address; nothing is read through this one.
     p = bytes.baseAddress ?? UnsafePointer(bitPattern: 8).unsafelyUnwrapped

@@ -2,6 +2,9 @@
 ///
 /// Native for the sake of the receiver's throughput. It is lenient as a receiver has to be: a member of another type than it should have
 /// counts as missing. Only two things are wrong with a request as a whole: resource spans that are none, and values without a bottom.
+///
+/// What the protocol knows and this library has no use for is kept all the same, so that an export gives it back: `:schema-url` and
+/// `:dropped` of a scope, both in `:resource-notes` for the resource, and `:otlp-flags` where the export would make up others.
 struct SpanImporter {
   /// Values inside values.
   private static let deepest = 100
@@ -26,9 +29,11 @@ struct SpanImporter {
     let groups = member(export, names.resourceSpans)
     guard groups.isListOrNil, ListElements(groups).allSatisfy(\.isDict) else { return .nil }
     for group in ListElements(groups) {
-      let resource = try attributes(member(member(group, names.resource), names.attributes))
+      let resource = Resource(
+        attributes: try attributes(member(member(group, names.resource), names.attributes)),
+        notes: notes(member(group, names.resource), of: group, on: nil))
       for scopeSpans in dicts(member(group, names.scopeSpans)) {
-        let scope = try scope(member(scopeSpans, names.scope))
+        let scope = try scope(member(scopeSpans, names.scope), of: scopeSpans)
         let members = member(scopeSpans, names.spans)
         if members.isListOrNil, spans.count + members.listCount > limit { throw TooLarge() }
         for span in dicts(members) { spans.append(try self.span(span, resource, scope)) }
@@ -54,12 +59,18 @@ struct SpanImporter {
 
   // MARK: Parts of a span
 
-  private func span(_ span: Value, _ resource: Value, _ scope: Value) throws -> Value {
+  private struct Resource {
+    let attributes: Value
+    /// Nil when there is nothing to note.
+    let notes: Value
+  }
+
+  private func span(_ span: Value, _ resource: Resource, _ scope: Value) throws -> Value {
     // A missing time is the other one: a duration since 1970 would spoil every view. When both are missing it is now.
     let times = (nanoseconds(member(span, names.startTimeUnixNano)), nanoseconds(member(span, names.endTimeUnixNano)))
     let start = times.0 > 0 ? times.0 : times.1 > 0 ? times.1 : Int(machine.host.nanoseconds())
     let end = times.1 > 0 ? times.1 : start
-    let flags = max(0, OTLPInteger.signed(member(span, names.flags)) ?? 0)
+    let flags = flags(span)
     let parent = id(member(span, names.parentSpanId))
     let status = member(span, names.status)
     let message = string(member(status, names.message))
@@ -76,15 +87,27 @@ struct SpanImporter {
     heap.set(made, names.attrs, try attributes(member(span, names.attributes)))
     heap.set(made, names.events, try list(member(span, names.events), event))
     heap.set(made, names.links, try list(member(span, names.links), link))
-    heap.set(made, names.flags, flags & 255 == 1 ? names.sampled : Hexadecimal.encode([UInt8(flags & 255)], 1, heap))
+    heap.set(made, names.flags, traceFlags(flags))
     heap.set(made, names.traceState, string(member(span, names.wireTraceState)))
-    heap.set(made, names.resource, resource)
+    heap.set(made, names.resource, resource.attributes)
     heap.set(made, names.scope, scope)
+    if !resource.notes.isNil { heap.set(made, names.resourceNotes, resource.notes) }
     if !message.isNil { heap.set(made, names.statusMessage, message) }
     // Bits 8 and 9: it is known whether the parent is remote, and it is.
-    if flags >> 8 & 3 == 3 { heap.set(made, names.remoteParent, .true) }
+    let isRemote = flags >> 8 & 3 == 3
+    if isRemote { heap.set(made, names.remoteParent, .true) }
+    if flags >> 8 != (isRemote ? 3 : 1) || flags & 0xFC != 0 { heap.set(made, names.otlpFlags, heap.int(flags)) }
     if let dropped = dropped(span) { heap.set(made, names.dropped, dropped) }
     return made
+  }
+
+  private func flags(_ v: Value) -> Int {
+    guard let flags = OTLPInteger.signed(member(v, names.flags)), (0...Int(UInt32.max)).contains(flags) else { return 0 }
+    return flags
+  }
+  /// Those that W3C Trace Context knows, as it writes them.
+  private func traceFlags(_ flags: Int) -> Value {
+    flags & 255 == 1 ? names.sampled : Hexadecimal.encode([UInt8(flags & 255)], 1, heap)
   }
 
   private func kind(_ v: Value) -> Int {
@@ -112,6 +135,7 @@ struct SpanImporter {
     heap.set(made, names.name, text(member(event, names.name)))
     heap.set(made, names.t, heap.int(nanoseconds(member(event, names.timeUnixNano))))
     heap.set(made, names.attrs, try attributes(member(event, names.attributes)))
+    if let dropped = dropped(event) { heap.set(made, names.dropped, dropped) }
     return made
   }
 
@@ -121,10 +145,14 @@ struct SpanImporter {
     heap.set(made, names.span, id(member(link, names.spanId)))
     heap.set(made, names.traceState, string(member(link, names.wireTraceState)))
     heap.set(made, names.attrs, try attributes(member(link, names.attributes)))
+    let flags = flags(link)
+    if flags > 0 { heap.set(made, names.flags, traceFlags(flags)) }
+    if flags > 3 { heap.set(made, names.otlpFlags, heap.int(flags)) }
+    if let dropped = dropped(link) { heap.set(made, names.dropped, dropped) }
     return made
   }
 
-  private func scope(_ scope: Value) throws -> Value {
+  private func scope(_ scope: Value, of scopeSpans: Value) throws -> Value {
     let made = heap.dict()
     for name in [names.name, names.version] {
       let value = member(scope, name)
@@ -132,6 +160,18 @@ struct SpanImporter {
     }
     let attributes = try attributes(member(scope, names.attributes))
     if attributes.length > 0 { heap.set(made, names.attrs, attributes) }
+    return notes(scope, of: scopeSpans, on: made)
+  }
+
+  /// The schema that a resource or a scope follows, which stands in the group of its spans, and what was dropped of it: set in `dict`, or
+  /// in a new one, which is nil when there is nothing to set.
+  private func notes(_ described: Value, of group: Value, on dict: Value?) -> Value {
+    let schema = string(member(group, names.wireSchemaUrl)), dropped = dropped(described)
+    let hasSchema = !schema.isNil && schema.byteCount > 0
+    guard hasSchema || dropped != nil else { return dict ?? .nil }
+    let made = dict ?? heap.dict()
+    if hasSchema { heap.set(made, names.schemaUrl, schema) }
+    if let dropped { heap.set(made, names.dropped, dropped) }
     return made
   }
 
@@ -189,6 +229,7 @@ private struct Names {
   let resourceSpans, resource, scopeSpans, scope, spans, attributes, key, value, values: Value
   let traceId, spanId, parentSpanId, wireTraceState, startTimeUnixNano, endTimeUnixNano, timeUnixNano, code, message: Value
   let stringValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue: Value
+  let wireSchemaUrl, schemaUrl, resourceNotes, otlpFlags: Value
   let trace, span, parent, name, version, kind, t, t0, t1, status, attrs, events, links, flags, traceState, statusMessage, remoteParent, dropped: Value
   let kinds, statuses: [Value]
   let droppedFields: [(Value, Value)]
@@ -220,6 +261,10 @@ private struct Names {
     arrayValue = name("arrayValue")
     kvlistValue = name("kvlistValue")
     bytesValue = name("bytesValue")
+    wireSchemaUrl = name("schemaUrl")
+    schemaUrl = name("schema-url")
+    resourceNotes = name("resource-notes")
+    otlpFlags = name("otlp-flags")
     trace = name("trace")
     span = name("span")
     parent = name("parent")

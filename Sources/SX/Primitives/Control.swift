@@ -2,7 +2,7 @@ extension Native {
   /// Primitives that take handler records, winders and parts of stacks as they are, and could break the machine in the hands of a program.
   static let forPreludeOnly = [
     "control/-abort", "control/-continuation-winders", "control/-continue-exit", "control/-end-program", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
-    "control/-handler-winders", "control/-handlers", "control/-may-pass?", "control/-part-winders", "control/-pop-prompt!", "control/-push-prompt!", "control/-push-winder!",
+    "control/-handler-winders", "control/-handlers", "control/-may-pass?", "control/-part-winders", "control/-pop-prompt!", "control/-pop-winder!", "control/-push-prompt!", "control/-push-winder!",
     "control/-reinstate", "control/-reinstate-part", "control/-set-handlers!", "control/-set-winders!", "control/-signal-there", "control/-transfer!", "control/-uncaught",
     "control/-winders",
   ]
@@ -126,6 +126,12 @@ extension NativeTable {
       let surroundings = heap.pair(m.state.pointee.handlers, heap.pair(m.state.pointee.bindings, .end, length: 1), length: 2)
       let winder = heap.pair(args[0], heap.pair(args[1], surroundings, length: 3), length: 4)
       m.state.pointee.winders = m.heap.cons(winder, m.state.pointee.winders)
+      return .nil
+    }
+    add("control/-pop-winder!", doc: "Takes the innermost winder away.") { m, _ in
+      let winders = m.state.pointee.winders
+      guard winders.isListCell, winders.length > 0 else { throw m.error("control/-pop-winder!: there is no winder") }
+      m.state.pointee.winders = winders.length == 1 ? .nil : m.heap.rest(winders)
       return .nil
     }
     add("control/-set-winders!", required("winders"), doc: "Replaces the winders in place.") { m, args in

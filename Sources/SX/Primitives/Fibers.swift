@@ -16,13 +16,10 @@ extension NativeTable {
       try m.perform(name.text, Array(ListElements(list)), slot: slot)
     }
     add("make-coroutine", required("function", .function), doc: "A coroutine that calls the function when it is first resumed, with the value of that resume when the function takes one.") { m, args in
-      let fiber = m.makeFiber(args[0], [])
-      fiber.isCoroutine = true
-      return m.heap.allocate(object: fiber)
+      m.makeFiber(args[0], []).makeCoroutine(m.heap)
     }
     addControl("coroutine-resume", required("coroutine", .coroutine), optional("value"), doc: "Runs a coroutine up to its next yield, whose value this is, or to its end.") { m, slot, n in
-      guard let fiber = slot[1].object(as: Fiber.self) else { throw m.wrongType("coroutine-resume", 1, "coroutine", slot[1]) }
-      try m.resume(coroutine: fiber, with: n > 1 ? slot[2] : .nil, slot: slot)
+      try m.resume(slot[1], with: n > 1 ? slot[2] : .nil, slot: slot)
     }
     addControl("coroutine-yield", optional("value"), doc: "Hands a value to whoever resumed this coroutine, and waits to be resumed; the value is what the next `coroutine-resume` gives. Works from any depth of calls.") { m, slot, n in
       try m.yield(n > 0 ? slot[1] : .nil, slot: slot)

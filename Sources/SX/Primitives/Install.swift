@@ -54,6 +54,7 @@ extension NativeTable {
     installSystem()
     begin("rings")
     installRings()
+    installSlots()
     begin("otlp")
     installOTLP()
     begin("sessions")

@@ -68,15 +68,8 @@ extension NativeTable {
       if args[0].isString {
         return m.heap.string(String(String.UnicodeScalarView(args[0].text.unicodeScalars.reversed())))
       }
-      let n = args[0].listCount
-      try m.reserve(bytes: n * 8)
-      return m.heap.list(count: n) { out in
-        var i = n
-        for v in ListElements(args[0]) {
-          i -= 1
-          out[i] = v
-        }
-      }
+      try m.reserve(bytes: args[0].listCount * 8)
+      return m.heap.reversed(args[0])
     }
     add("concat", rest("lists", .list), doc: "The elements of all lists in one. Strings are joined by `str`.", example: "(concat (list 1) (list 2 3)) → (1 2 3)") { m, args in
       if args.count == 0 { return m.heap.emptyList() }

@@ -11,11 +11,12 @@ extension NativeTable {
       args[0].object(as: Loader.self)?.definedName ?? .nil
     }
     add("control/-function?", required("value"), doc: "Can it be called?") { _, args in
-      .bool(args[0].isKind(.closure) || args[0].isKind(.native) || args[0].object(as: Continuation.self) != nil || args[0].object(as: HostFunction.self) != nil)
+      .bool(args[0].isCallable)
     }
     add("control/-signature", required("function"), doc: "How a function is called, as text.") { m, args in
       if args[0].isKind(.closure) { return m.heap.string(Code.of(closure: args[0]).signature) }
       if args[0].isKind(.native) { return m.heap.string(args[0].native.signature) }
+      if let function = args[0].object(as: HostFunction.self) { return m.heap.string(function.signature) }
       return .nil
     }
     add("control/-memory-use", doc: "Collections so far, and bytes allocated so far, up to the block that is in use.") { m, _ in

@@ -50,6 +50,12 @@ final class RandomPool {
 }
 
 extension Machine {
+  /// Nanoseconds since 1970, never less than the last time.
+  func now() -> Int {
+    lastNow.pointee = max(lastNow.pointee, Int(host.nanoseconds()))
+    return lastNow.pointee
+  }
+
   func randomWord() -> UInt64 {
     var word: UInt64 = 0
     withUnsafeMutableBytes(of: &word) { random.fill($0, host) }
@@ -60,12 +66,10 @@ extension Machine {
 extension NativeTable {
   mutating func installSystem() {
     add("now-ns", needs: .clock, doc: "Nanoseconds since 1970. Never steps backwards.") { m, _ in
-      m.lastNow = max(m.lastNow, Int(m.host.nanoseconds()))
-      return m.heap.int(m.lastNow)
+      m.heap.int(m.now())
     }
     add("clock-milliseconds", needs: .clock, doc: "Milliseconds since 1970.") { m, _ in
-      m.lastNow = max(m.lastNow, Int(m.host.nanoseconds()))
-      return m.heap.int(m.lastNow / 1_000_000)
+      m.heap.int(m.now() / 1_000_000)
     }
     add("random-int", required("a", .integer), optional("b", .integer), needs: .random, doc: "A random integer from `a` to `b`, both included; with one argument from 0 up to it, not included.") { m, args in
       let low = args.count > 1 ? args.integer(0) : 0, high = args.count > 1 ? args.integer(1) : args.integer(0) - 1
@@ -83,6 +87,13 @@ extension NativeTable {
       guard n >= 0, n <= 1 << 20 else { throw m.error("random-hex: expected 0 to \(1 << 20) bytes, got \(n)") }
       let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
       m.random.fill(hex: text.bytes, count: n, m.host)
+      return text
+    }
+    add("random-id", required("bytes", .integer), needs: .random, doc: "So many random bytes from the operating system, not all of them zero, as lower-case hex: an identifier.", example: "(string-length (random-id 8)) → 16") { m, args in
+      let n = args.integer(0)
+      guard n >= 1, n <= 1 << 10 else { throw m.error("random-id: expected 1 to \(1 << 10) bytes, got \(n)") }
+      let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
+      repeat { m.random.fill(hex: text.bytes, count: n, m.host) } while text.utf8.allSatisfy { $0 == 0x30 }
       return text
     }
     add("hex-digits?", required("text"), required("count", .integer), doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in

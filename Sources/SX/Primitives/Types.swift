@@ -23,7 +23,7 @@ extension NativeTable {
     type("null?", "the empty list or nil") { $0.isNil || $0.isListCell && $0.length == 0 }
     type("dict?", "a dict") { $0.isDict }
     type("lambda?", "a function made by `fn`") { $0.isKind(.closure) }
-    type("procedure?", "something that can be called") { $0.isKind(.closure) || $0.isKind(.native) || $0.object(as: Parameter.self) != nil || $0.object(as: Continuation.self) != nil || $0.object(as: DelimitedContinuation.self) != nil }
+    type("procedure?", "something that can be called") { $0.isCallable }
     alias("callable?")
     alias("function?")
     type("continuation?", "a continuation") { $0.object(as: Continuation.self) != nil || $0.object(as: DelimitedContinuation.self) != nil }

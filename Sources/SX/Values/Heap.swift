@@ -44,7 +44,9 @@ final class Heap {
   /// Words handed out, and bytes outside the slabs given back, in all collections so far.
   private var suppliedEarlier = 0, externalReleased = 0
   private(set) var externalBytes = 0
-  private var externalThreshold = 64 << 20
+  /// Memory outside the slabs grows to this, or to twice what is alive, before it is a reason to collect.
+  private static let externalFloor = 24 << 20
+  private var externalThreshold = Heap.externalFloor
   private(set) var collections = 0
   private(set) var wantsCollection = false
   private var foregoneSafepoints = 0
@@ -134,6 +136,13 @@ final class Heap {
   func systemMemory<T>(_ count: Int, of type: T.Type) -> UnsafeMutablePointer<T> {
     let raw = memory.allocate(count * MemoryLayout<T>.stride)
     if memory.wasRefused { requestCollection() }
+    return raw.bindMemory(to: T.self, capacity: count)
+  }
+  func resized<T: BitwiseCopyable>(_ block: UnsafeMutablePointer<T>, from old: Int, to count: Int) -> UnsafeMutablePointer<T> {
+    let stride = MemoryLayout<T>.stride
+    let raw = memory.reallocate(block, from: old * stride, to: count * stride)
+    if memory.wasRefused { requestCollection() }
+    noteExternal((count - old) * stride)
     return raw.bindMemory(to: T.self, capacity: count)
   }
   /// After a collection: whether the system has refused memory since the last time it was asked.
@@ -250,7 +259,7 @@ final class Heap {
     for words in 0...Heap.largestClass { pending[words] = blocks[words] }
     externalReleased += externalBytes - marker.externalBytes
     externalBytes = marker.externalBytes
-    externalThreshold = max(64 << 20, externalBytes * 2)
+    externalThreshold = max(Heap.externalFloor, externalBytes * 2)
     // Counting what is handed out, and not blocks, keeps the heap at about twice what is alive, however many collections there are.
     suppliedEarlier += suppliedWords
     suppliedWords = 0

@@ -44,10 +44,21 @@ extension Value {
     isCell && header & 0xFF_FF00 == UInt64.variantHeaderBit | Kind.slice.header && header &>> 33 != 0
   }
   /// The same slice, moved on by one element in place.
-  @inline(__always) var advanced: Value {
+  @discardableResult @inline(__always) func advance() -> Value {
     cell[0] &-= 1 &<< 32
     cell[2] &+= 2
     return self
+  }
+
+  /// Adds an element to a slice that a loop collects, when this is one with all the elements of its storage and that has room. See `Machine.collect`.
+  @inline(__always) func appendToOwnRun(_ v: Value) -> Bool {
+    guard isCell, header & 0xFF_FF00 == UInt64.variantHeaderBit | Kind.slice.header else { return false }
+    let storage = word(1), n = length
+    guard storage.length == n, n < storage.capacity else { return false }
+    storage.elements[n] = v
+    storage.cell[0] &+= 1 &<< 32
+    cell[0] &+= 1 &<< 32
+    return true
   }
 
   // MARK: Storage
@@ -168,6 +179,12 @@ extension Heap {
     return Value(cell)
   }
 
+  /// Makes a storage bigger, or as small as what it holds.
+  func resize(_ storage: Value, capacity: Int) {
+    storage.cell[1] = UInt64(UInt(bitPattern: resized(storage.elements, from: storage.capacity, to: capacity)))
+    storage.cell[2] = UInt64(capacity)
+  }
+
   func setLength(_ v: Value, _ n: Int) {
     v.cell[0] = v.cell[0] & 0xFFFF_FFFF | UInt64(truncatingIfNeeded: n) &<< 32
   }
@@ -202,6 +219,18 @@ extension Heap {
   }
   func list(_ values: UnsafePointer<Value>, _ count: Int) -> Value {
     list(count: count) { $0.update(from: values, count: count) }
+  }
+
+  /// A list with the elements from last to first. O(n).
+  func reversed(_ list: Value) -> Value {
+    let n = list.listCount
+    return self.list(count: n) { out in
+      var i = n
+      for v in ListElements(list) {
+        i -= 1
+        out[i] = v
+      }
+    }
   }
 
   /// The values as a chain of pairs in front of `end`, which must be `Value.end` or an unchanging list.

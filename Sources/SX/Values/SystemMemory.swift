@@ -28,6 +28,16 @@ struct SystemMemory {
     return afterRefusal(bytes)
   }
 
+  /// Makes a block bigger or smaller, moving it when it has to.
+  mutating func reallocate(_ block: UnsafeMutableRawPointer, from old: Int, to bytes: Int) -> UnsafeMutableRawPointer {
+    allowance &-= 1
+    if allowance >= 0, let memory = realloc(block, bytes) { return memory }
+    let memory = afterRefusal(bytes)
+    memory.copyMemory(from: block, byteCount: min(old, bytes))
+    free(block)
+    return memory
+  }
+
   @inline(never) private mutating func afterRefusal(_ bytes: Int) -> UnsafeMutableRawPointer {
     wasRefused = true
     allowance = .max

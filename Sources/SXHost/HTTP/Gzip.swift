@@ -1,9 +1,9 @@
 import CGzip
 
-/// Gzip streams (RFC 1952) as a whole, in memory.
-enum Gzip {
+/// Gzip streams (RFC 1952) as a whole, in memory. Thread-safe.
+public enum Gzip {
   /// What a stream was found to be that is not whole and sound.
-  enum Problem: Error, Equatable {
+  public enum Problem: Error, Equatable {
     case truncated
     case corrupt
     /// It unpacks to more bytes than were allowed. Not many more than those were made.
@@ -12,8 +12,11 @@ enum Gzip {
 
   private static let chunk = 64 << 10
 
+  /// Whether the bytes begin as a gzip stream does, which no text does.
+  public static func isStream(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
+
   /// The bytes as a gzip stream. O(n).
-  static func compressed(_ bytes: [UInt8]) -> [UInt8] {
+  public static func compressed(_ bytes: [UInt8]) -> [UInt8] {
     let made = [UInt8](unsafeUninitializedCapacity: sx_gzip_bound(bytes.count)) { out, count in
       count = bytes.withUnsafeBufferPointer { sx_gzip($0.baseAddress, $0.count, out.baseAddress) }
     }
@@ -22,7 +25,9 @@ enum Gzip {
   }
 
   /// What a gzip stream, or several in a row, unpack to. O(n).
-  static func unpacked(_ bytes: [UInt8], limit: Int) throws(Problem) -> [UInt8] {
+  ///
+  /// - Parameter limit: in bytes, of what is made.
+  public static func unpacked(_ bytes: [UInt8], limit: Int) throws(Problem) -> [UInt8] {
     let result = bytes.withUnsafeBufferPointer { input -> Result<[UInt8], Problem> in
       guard let stream = sx_gunzip_begin(input.baseAddress, input.count) else { preconditionFailure("no memory for unpacking") }
       defer { sx_gunzip_end(stream) }

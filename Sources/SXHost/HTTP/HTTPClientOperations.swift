@@ -53,6 +53,8 @@ private struct ClientRequest: Sendable {
   /// Bytes of an answer; a longer one is an error.
   private static let bodyLimit = 64 << 20
   private static let defaultTimeout = 30_000
+  /// In milliseconds. Before that the client's own deadline, which knows other words, must not come first.
+  private static let day = 86_400_000
 
   private let request: HTTPClientRequest
   private let milliseconds: Int
@@ -97,7 +99,7 @@ private struct ClientRequest: Sendable {
     // The client's own deadline covers the head only; this one covers the body as well.
     try await withThrowingTaskGroup(of: Datum.self) { group in
       group.addTask {
-        let response = try await (followsRedirects ? Self.client : Self.stayingClient).execute(request, timeout: .hours(24))
+        let response = try await (followsRedirects ? Self.client : Self.stayingClient).execute(request, timeout: .milliseconds(Int64(max(milliseconds, Self.day))))
         let body = try await response.body.collect(upTo: Self.bodyLimit)
         return Self.datum(response, body)
       }
