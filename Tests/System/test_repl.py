@@ -301,6 +301,18 @@ def test_what_was_stopped_does_not_go_on_later(terminal):
     assert session.answer("(+ 1 2)") == ["3"]
 
 
+def test_control_c_leaves_a_search_through_the_history(terminal):
+    session = terminal()
+    session.answer("(define found 1)")
+    row = session.screen.cursor.y
+    session.send("\x12found")
+    session.wait_for_text("i-search)`found': (define found 1)")
+    session.send(CONTROL_C)
+    session.wait_for_prompt(below=row)
+    assert session.lines[row:] == ["(reverse-i-search)`found': (define found 1)^C", "sx>"]
+    assert session.answer("(+ found 1)") == ["2"]
+
+
 def test_control_c_at_an_empty_prompt_spares_the_next_evaluation(terminal):
     session = terminal()
     for _ in range(5):

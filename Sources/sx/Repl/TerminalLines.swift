@@ -85,12 +85,16 @@ final class TerminalLines: LineSource {
     while true {
       if interruption.wasRequested {
         interruption.forget()
-        // First the echo, while the cursor still stands behind what was typed.
+        // First the echo, behind what was typed or searched for.
+        rl_point = rl_end
+        rl_redisplay()
         host.write("^C\n", to: .standardOutput)
         host.flush()
-        rl_callback_sigcleanup()
-        rl_replace_line("", 0)
-        rl_callback_handler_remove()
+        withoutDisplay {
+          rl_callback_sigcleanup()
+          rl_replace_line("", 0)
+          rl_callback_handler_remove()
+        }
         return .interrupted
       }
       if Self.hasInput(within: isBusy ? 0 : Self.pulse) {
@@ -110,6 +114,14 @@ final class TerminalLines: LineSource {
         isBusy = interruption.whileEvaluating { evaluator.goOn { !interruption.wasRequested && !Self.hasInput(within: 0) } }
       }
     }
+  }
+
+  /// Leaving a search, the library shows the line that it has found, which by then stands above.
+  private func withoutDisplay(_ body: () -> Void) {
+    let display = rl_redisplay_function
+    rl_redisplay_function = {}
+    defer { rl_redisplay_function = display }
+    body()
   }
 
   private var isBlank: Bool {
