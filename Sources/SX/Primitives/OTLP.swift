@@ -47,7 +47,7 @@ extension NativeTable {
       var importer = SpanImporter(limit: args.integer(1, default: .max), m)
       do { return try importer.run(args[0]) } catch is TooLarge { return tooLarge(m) }
     }
-    add("otlp/import-part", required("body"), required("type", .string), required("values", .integer), required("spans", .integer), doc: "The spans in the body of a request, application/json or else protobuf, as {:spans :values} with how many values or messages were read; nil when it is no export. The symbol too-many-values or too-many-spans when there are more than so many of them in it.", example: "(otlp/import-part \"{\\\"resourceSpans\\\":[]}\" \"application/json\" 10 10) → {:spans () :values 2}") { m, args in
+    add("otlp/import-part", required("body"), required("type", .string), required("values", .integer), required("spans", .integer), doc: "The spans in the body of a request, application/json or else protobuf, as {:spans :values} with how many values or messages were read; nil when it is no export. The symbol too-many-values or too-many-spans when there are more than so many of them in it.", example: "(otlp/import-part \"{\\\"resourceSpans\\\":[]}\" \"application/json\" 10 10) → {:spans () :values 3}") { m, args in
       let (export, values) = try exported(m, args)
       guard values <= args.integer(2) else { return m.heap.symbol("too-many-values") }
       var importer = SpanImporter(limit: args.integer(3), m)

@@ -89,11 +89,16 @@ extension NativeTable {
       m.random.fill(hex: text.bytes, count: n, m.host)
       return text
     }
-    add("random-id", required("bytes", .integer), needs: .random, doc: "So many random bytes from the operating system, not all of them zero, as lower-case hex: an identifier.", example: "(string-length (random-id 8)) → 16") { m, args in
+    add("random-id", required("bytes", .integer), needs: .random, doc: "So many random bytes from the operating system, not all of them zero, as lower-case hex: an identifier.", example: "(string-length (random-id 8)) → …") { m, args in
       let n = args.integer(0)
       guard n >= 1, n <= 1 << 10 else { throw m.error("random-id: expected 1 to \(1 << 10) bytes, got \(n)") }
       let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
-      repeat { m.random.fill(hex: text.bytes, count: n, m.host) } while text.utf8.allSatisfy { $0 == 0x30 }
+      // A host may have nothing but zeros to give.
+      for _ in 0..<3 {
+        m.random.fill(hex: text.bytes, count: n, m.host)
+        if text.utf8.contains(where: { $0 != 0x30 }) { return text }
+      }
+      text.bytes[2 * n - 1] = UInt8(ascii: "1")
       return text
     }
     add("hex-digits?", required("text"), required("count", .integer), doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in
