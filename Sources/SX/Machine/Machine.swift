@@ -143,6 +143,7 @@ final class Machine {
   }
 
   deinit {
+    for task in tasks.values { task.cancel() }
     running.pointee.owner.release()
     globals.deallocate()
     safepoint.deallocate()
