@@ -15,12 +15,11 @@ run: build
 # is a tenth of the start and 4 MB of memory.
 FIXED := $(shell [ "$$(uname)" = Linux ] && echo -Xlinker -no-pie)
 
-# The loop of the machine jumps from instruction to instruction. With these LLVM copies that jump to the end of every instruction, which processors
-# predict better than one for all.
-DISPATCH := $(foreach option,-tail-dup-pred-size=4000 -tail-dup-succ-size=4000,-Xswiftc -Xllvm -Xswiftc $(option))
+# The loop of the machine begins in one cache line wherever the linker puts it: where it does not, calls take up to 40 % longer.
+ALIGNED := -Xswiftc -Xllvm -Xswiftc -align-loops=64
 
 build: swift readline
-	swift build -c release --static-swift-stdlib --product sx $(FIXED) $(DISPATCH)
+	swift build -c release --static-swift-stdlib --product sx $(FIXED) $(ALIGNED)
 
 test: swift readline browser promtool python
 	swift build --build-tests

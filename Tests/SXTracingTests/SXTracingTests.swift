@@ -101,6 +101,42 @@ import Tracing
     }
   }
 
+  private enum NumberKey: ServiceContextKey { typealias Value = Int }
+
+  /// Fibers of one interpreter are run by whichever task is awake; each keeps what surrounded the call that began it.
+  @Test func runsThatOverlapKeepTheirContexts() async throws {
+    actor Owner {
+      let sx = Interpreter()
+      let tracer: SXTracer
+      init() {
+        tracer = SXTracer(recordingInto: sx)
+        sx.define("later") { (n: Int) async in
+          for _ in 0..<(n % 5) { await Task.yield() }
+          return ServiceContext.current?[NumberKey.self] == n
+        }
+        sx.define("here") { (n: Int) in "\(ServiceContext.current?[NumberKey.self] ?? -1) \(ServiceContext.current?.spanContext?.spanID ?? "")" }
+        sx.define("nowhere") { ServiceContext.current == nil }
+      }
+      func run(_ n: Int) async throws -> [String] {
+        var context = ServiceContext.topLevel
+        context[NumberKey.self] = n
+        return try await tracer.withSpan("request", context: context) { span in
+          let seen = try await sx.run("(let ((a (here \(n))) (ok (later \(n))) (b (here \(n)))) (list (if ok a \"wrong\") b))").as([String].self)
+          return seen + ["\(n) \(span.spanContext.spanID)"]
+        }
+      }
+      func runBare() async throws -> Bool { try await sx.run("(later 3) (nowhere)").isTrue }
+    }
+    let owner = Owner()
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      for n in 0..<100 {
+        group.addTask { Set(try await owner.run(n)).count == 1 }
+        group.addTask { try await owner.runBare() }
+      }
+      for try await isRight in group { #expect(isRight) }
+    }
+  }
+
   @Test func manyInterpretersKeepTheirSpansApart() async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for i in 0..<8 {

@@ -3,8 +3,9 @@
 package struct Border {
   /// Around each call of a function of the host. Must call what it is given, once.
   package var aroundHostCalls: ((Interpreter, _ call: () throws -> Void) throws -> Void)?
-  /// Asked when Swift calls something of SX. What it answers is called instead: a function of the data, the function that is meant, and the list of its arguments.
-  package var entry: ((Interpreter) -> (function: Handle, data: Datum)?)?
+  /// Asked when Swift calls something of SX. What it answers is called instead: a function of what comes with it, the function that is meant, and the list of
+  /// its arguments.
+  package var entry: ((Interpreter) -> (function: Handle, data: [Handle])?)?
 
   init() {}
 }
@@ -32,6 +33,6 @@ extension Machine {
   /// The call that is made when Swift makes this one.
   func entered(_ call: (function: Value, arguments: [Value])) -> (Value, [Value]) {
     guard let (function, data) = border.entry?(interpreter) else { return call }
-    return (function.value, [value(data), call.function, heap.list(call.arguments)])
+    return (function.value, data.map(\.value) + [call.function, heap.list(call.arguments)])
   }
 }

@@ -9,7 +9,7 @@ extension Interpreter {
   /// Optional parameters at the end may be left out. A last parameter of type `Rest` takes all arguments that are left. A parameter of type `Function` takes
   /// what a script can call. An error that the closure throws becomes an error value in SX that a script can handle; when none does, it is the
   /// `underlyingError` of the `Diagnostic`. The closure runs on the interpreter's thread and is kept until the interpreter ends or the value is collected; it may
-  /// evaluate and call in the same interpreter, inside of the run that called it.
+  /// evaluate and call in the same interpreter, inside of the run that called it. Captured strongly, the interpreter would keep itself alive: `[unowned sx]`.
   ///
   /// - Parameter doc: prose; its first line is a summary.
   public func define<each P: SXConvertible, R: SXConvertible>(_ name: String, doc: String = "", _ body: @escaping (repeat each P) throws -> R) {
@@ -38,6 +38,9 @@ extension Interpreter {
   /// sx.define("stock") { (article: String) async throws in try await warehouse.count(of: article) }
   /// let count = try await sx.run("(stock \"cup\")")
   /// ```
+  ///
+  /// `run` suspends its task in the meantime; `evaluate` blocks its thread, which is for threads of their own (`InterpreterThread` of SXHost), since a blocked thread of
+  /// Swift's pool may be the one that the closure needs.
   ///
   /// Cannot be called where a fiber cannot wait, as inside a macro or in a function that Swift calls inside a call of its own; that is an error in SX.
   public func define<each P: SXConvertible & Sendable, R: SXConvertible & Sendable>(_ name: String, doc: String = "", _ body: @escaping @Sendable (repeat each P) async throws -> R) {

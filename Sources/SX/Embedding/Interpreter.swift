@@ -7,6 +7,7 @@
 /// `evaluate` and `call` block the thread until the script has ended; `run` is for tasks and actors, and suspends them instead while every fiber waits.
 public final class Interpreter {
   let machine: Machine
+  /// The outside world of this interpreter.
   public let host: any Host
 
   /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.

@@ -156,6 +156,7 @@ final class Machine {
   }
 
   deinit {
+    for task in tasks.values { task.cancel() }
     running.release()
     globals.deallocate()
     safepoint.deallocate()
