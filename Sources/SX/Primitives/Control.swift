@@ -128,9 +128,9 @@ extension NativeTable {
       m.state.pointee.winders = m.heap.cons(winder, m.state.pointee.winders)
       return .nil
     }
-    add("control/-pop-winder!", doc: "Takes the innermost winder away.") { m, _ in
+    add("control/-pop-winder!", doc: "Takes the innermost winder away, if there is one: an exit has left them all, and a host may be unable to end the program.") { m, _ in
       let winders = m.state.pointee.winders
-      guard winders.isListCell, winders.length > 0 else { throw m.error("control/-pop-winder!: there is no winder") }
+      guard winders.isListCell, winders.length > 0 else { return .nil }
       m.state.pointee.winders = winders.length == 1 ? .nil : m.heap.rest(winders)
       return .nil
     }
