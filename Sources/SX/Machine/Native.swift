@@ -182,13 +182,12 @@ struct NativeTable {
 
   /// Declares a primitive. `example` is `expression → value`, one a line, and runs as a test; `→ error: MESSAGE` is one that raises, `→ …` one that is not run.
   /// One that `needs` a capability asks for it before anything else; only the environment is empty instead, and looking at it no error.
-  /// `publicName`: what a program calls that comes to use it, for the message.
-  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, for publicName: String? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
+  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
     var checked = body
     if let capability, capability != .environment {
       let bit = capability.bit
       checked = { m, args in
-        if m.granted.pointee & bit == 0 { try m.demand(capability, publicName ?? name) }
+        if m.granted.pointee & bit == 0 { try m.demand(capability, name) }
         return try body(m, args)
       }
     }

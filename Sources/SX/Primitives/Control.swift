@@ -128,10 +128,10 @@ extension NativeTable {
       m.state.pointee.winders = m.heap.cons(winder, m.state.pointee.winders)
       return .nil
     }
-    add("control/-pop-winder!", doc: "Takes the innermost winder away.") { m, _ in
+    add("control/-pop-winder!", doc: "Takes the innermost winder away, if there is one: an exit has left them all, and a host may be unable to end the program.") { m, _ in
       let winders = m.state.pointee.winders
-      // There may be none anymore: an exit that a host does not obey has left them all.
-      m.state.pointee.winders = winders.listCount <= 1 ? .nil : m.heap.rest(winders)
+      guard winders.isListCell, winders.length > 0 else { return .nil }
+      m.state.pointee.winders = winders.length == 1 ? .nil : m.heap.rest(winders)
       return .nil
     }
     add("control/-set-winders!", required("winders"), doc: "Replaces the winders in place.") { m, args in

@@ -109,11 +109,12 @@ extension NativeTable {
     add("command-line", needs: .environment, doc: "The arguments of the program, as a list.") { m, _ in m.heap.list((m.capabilities.environment ? m.host.arguments : []).map { m.heap.string($0) }) }
     add("host-name", needs: .environment, doc: "The name of this machine.") { m, _ in m.heap.string(m.capabilities.environment ? m.host.hostName : "") }
     add("process-id", needs: .environment, doc: "The number of this process.") { m, _ in .fix(m.capabilities.environment ? m.host.processIdentifier : 0) }
-    add("control/-expect-exit", required("status"), needs: .exit, for: "exit", doc: "Is an error where `exit` with this status would be, so that nothing of what it does has happened then.") { m, args in
+    add("control/-expect-exit", required("status"), doc: "Is an error where `exit` with this status would be, so that nothing of what it does has happened then.") { m, args in
+      try m.demand(.exit, "exit")
       guard args[0].isNil || Arithmetic.integer(args[0]) != nil else { throw m.wrongType("exit", 1, "integer", args[0]) }
       return .nil
     }
-    add("control/-exit", optional("status", .integer), needs: .exit, for: "exit", doc: "Ends the program at once.") { m, args in
+    add("control/-exit", optional("status", .integer), needs: .exit, doc: "Ends the program at once.") { m, args in
       try m.exit(args)
       return .nil
     }
