@@ -60,28 +60,23 @@ extension Machine {
             state.pointee.fp = fp
             base[ip.a] = try boundGlobal(ip.index)
           }
-        case .setGlobal:
-          state.pointee.pc = pc
-          state.pointee.base = base
-          state.pointee.fp = fp
-          _ = try boundGlobal(ip.index)
-          try setGlobal(ip.index, base[ip.a])
-        case .defineGlobal:
-          state.pointee.pc = pc
-          state.pointee.base = base
-          state.pointee.fp = fp
-          try setGlobal(ip.index, base[ip.a])
         case .getUpvalue: base[ip.a] = base[-1].upvalue(ip.b)
         case .getUpvalueBoxed: base[ip.a] = base[-1].upvalue(ip.b).boxed
         case .setUpvalueBoxed: base[-1].upvalue(ip.b).setWord(1, base[ip.a])
         case .makeBox: base[ip.a] = heap.box(base[ip.a])
         case .getBox: base[ip.a] = base[ip.b].boxed
         case .setBox: base[ip.a].setWord(1, base[ip.b])
-        case .closure:
-          base[ip.a] = makeClosure(ip, base)
-          pc += Int(ip.n)
-        case .capture: break
-        case .dict: base[ip.a] = makeDict(ip, base)
+
+        // MARK: What takes its time
+        case .setGlobal, .defineGlobal, .closure, .capture, .dict, .collected, .reverse, .resumeCoroutine, .yieldCoroutine, .pushGuard, .pushHandlers, .pushBindings:
+          state.pointee.pc = pc
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try executeSpilled(ip)
+          pc = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
 
         // MARK: Jumps
         case .jump: pc += ip.offset
@@ -284,12 +279,6 @@ extension Machine {
 
         case .collect:
           if !base[ip.a].appendToOwnRun(base[ip.b]) { try collect(base + ip.a, base[ip.b]) }
-        case .collected: base[ip.a] = collected(base[ip.b])
-        case .reverse:
-          state.pointee.pc = pc
-          state.pointee.base = base
-          state.pointee.fp = fp
-          base[ip.a] = try reverse(base + ip.b)
         case .vectorRef: base[ip.a] = try vectorElement(base[ip.b], base[ip.c])
         case .vectorSet: try setVectorElement(base[ip.a], base[ip.b], base[ip.c])
 
@@ -536,35 +525,8 @@ extension Machine {
           fp = state.pointee.fp
           stackEnd = state.pointee.stackEnd
 
-        // MARK: Coroutines
-        case .resumeCoroutine:
-          state.pointee.pc = pc
-          state.pointee.base = base
-          state.pointee.fp = fp
-          try resume(base[ip.b], with: ip.n == 1 ? .nil : base[ip.c], slot: base + ip.a)
-          pc = state.pointee.pc
-          base = state.pointee.base
-          fp = state.pointee.fp
-          stackEnd = state.pointee.stackEnd
-        case .yieldCoroutine:
-          state.pointee.pc = pc
-          state.pointee.base = base
-          state.pointee.fp = fp
-          try yield(base[ip.b], slot: base + ip.a)
-          pc = state.pointee.pc
-          base = state.pointee.base
-          fp = state.pointee.fp
-          stackEnd = state.pointee.stackEnd
-
         // MARK: Dynamic state
-        case .pushGuard: pushGuard(target: pc + ip.offset, base: base, fp: fp, register: ip.a | Int(ip.n) &<< 16)
-        case .pushHandlers: pushHandlers(base[ip.a])
         case .popHandler: state.pointee.handlers = state.pointee.handlers.word(HandlerRecord.next)
-        case .pushBindings:
-          state.pointee.pc = pc
-          state.pointee.base = base
-          state.pointee.fp = fp
-          try pushBindings(base + ip.a, Int(ip.n))
         case .popBindings: state.pointee.bindings = base[ip.a]
         }
       }
