@@ -280,6 +280,11 @@ def test_exit_leaves_dynamic_winds_and_then_does_what_at_exit_was_given_the_late
     assert (outcome.status, outcome.out) == (4, "out\nlast\nfirst\n")
 
 
+def test_an_exit_in_what_at_exit_was_given_goes_on_with_the_rest_and_has_the_last_word(sx):
+    outcome = sx("eval", '(at-exit (fn () (println "first"))) (at-exit (fn () (println "last") (exit 9))) (exit 1)')
+    assert (outcome.status, outcome.out) == (9, "last\nfirst\n")
+
+
 def test_output_that_cannot_be_written_is_a_failure(sx):
     for command in (["eval", '(println "lost")'], ["eval", "1"]):
         with open("/dev/full", "wb") as full:
