@@ -15,11 +15,8 @@ run: build
 # is a tenth of the start and 4 MB of memory.
 FIXED := $(shell [ "$$(uname)" = Linux ] && echo -Xlinker -no-pie)
 
-# The loop of the machine begins in one cache line wherever the linker puts it: where it does not, calls take up to 40 % longer.
-ALIGNED := -Xswiftc -Xllvm -Xswiftc -align-loops=64
-
 build: swift readline
-	swift build -c release --static-swift-stdlib --product sx $(FIXED) $(ALIGNED)
+	swift build -c release --static-swift-stdlib --product sx $(FIXED)
 
 test: swift readline browser promtool python
 	swift build --build-tests
