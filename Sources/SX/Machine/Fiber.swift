@@ -96,7 +96,7 @@ final class Fiber: HeapObject {
     // One slot for the result below the bottom frame, then the function and its arguments.
     stack[1] = function
     for (i, argument) in arguments.enumerated() { stack[2 + i] = argument }
-    let state = MachineState(pc: halt, base: stack + 1, fp: frames, stackEnd: stack + capacity, handlers: .nil, winders: .nil, bindings: .nil)
+    let state = MachineState(pc: halt, handlers: .nil, base: stack + 1, winders: .nil, fp: frames, bindings: .nil, stackEnd: stack + capacity)
     super.init()
     record.initialize(to: FiberSwitch(saved: state, stack: stack, resultOffset: 1, startArguments: arguments.count, status: .ready, resumer: nil, cell: .nil, owner: Unmanaged.passUnretained(self)))
   }
@@ -220,18 +220,19 @@ extension FiberRecord {
 }
 
 /// The state of the running fiber that the loop keeps in local variables, and spills here before anything that may look at it or change it.
-/// In raw memory: class properties would cost exclusivity checks.
+/// In raw memory: class properties would cost exclusivity checks. The four that the loop keeps do not lie beside one another: the optimiser would
+/// pair neighbours in one vector register, and take them apart again at every instruction.
 struct MachineState: BitwiseCopyable {
   var pc: InstructionPointer
-  var base: Registers
-  var fp: FramePointer
-  var stackEnd: Registers
   /// Innermost handler record, or nil.
   var handlers: Value
+  var base: Registers
   /// List of winders, innermost first, or nil.
   var winders: Value
+  var fp: FramePointer
   /// Chain of dynamic bindings, innermost first, or nil.
   var bindings: Value
+  var stackEnd: Registers
 }
 
 /// A condition on its way to a handler, as a Swift error.
