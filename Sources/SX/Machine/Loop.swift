@@ -67,7 +67,7 @@ extension Machine {
         case .setBox: base[ip.a].setWord(1, base[ip.b])
 
         // MARK: What takes its time
-        case .setGlobal, .defineGlobal, .closure, .capture, .dict, .collected, .reverse, .resumeCoroutine, .yieldCoroutine, .pushGuard, .pushHandlers, .pushBindings:
+        case .setGlobal, .defineGlobal, .closure, .capture, .dict, .collected, .reverse, .pushGuard, .pushHandlers, .pushBindings:
           state.pointee.pc = ip + 1
           state.pointee.base = base
           state.pointee.fp = fp
@@ -223,22 +223,19 @@ extension Machine {
           } else {
             base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
           }
-        case .addConstant:
+        case .addDouble:
           let x = base[ip.b], y = ip.nearConstant
-          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.add, x, y, Int(ip.n)) }
-        case .subtractConstant:
+          if x.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.add, x, y, Int(ip.n)) }
+        case .subtractDouble:
           let x = base[ip.b], y = ip.nearConstant
-          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.subtract, x, y, Int(ip.n)) }
-        case .multiplyConstant:
+          if x.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.subtract, x, y, Int(ip.n)) }
+        case .multiplyDouble:
+          let x = base[ip.b], y = ip.nearConstant
+          if x.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
+        case .multiplyInteger:
           let x = base[ip.b], y = ip.nearConstant
           let (r, overflow) = Value.fixMul(x, y)
-          if Value.bothFix(x, y) && !overflow {
-            base[ip.a] = r
-          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
-            base[ip.a] = d
-          } else {
-            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
-          }
+          if x.isFix && !overflow { base[ip.a] = r } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
         case .divide:
           let x = base[ip.b], y = base[ip.c]
           if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue / y.floValue) { base[ip.a] = d } else { base[ip.a] = try divide(x, y) }
@@ -533,6 +530,26 @@ extension Machine {
           continue
 
         // MARK: Dynamic state
+        case .resumeCoroutine:
+          state.pointee.pc = ip + 1
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try resume(base[ip.b], with: ip.n == 1 ? .nil : base[ip.c], slot: base + ip.a)
+          ip = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+          continue
+        case .yieldCoroutine:
+          state.pointee.pc = ip + 1
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try yield(base[ip.b], slot: base + ip.a)
+          ip = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+          continue
         case .popHandler: state.pointee.handlers = state.pointee.handlers.word(HandlerRecord.next)
         case .popBindings: state.pointee.bindings = base[ip.a]
         }
