@@ -191,8 +191,7 @@ extension Machine {
         // MARK: Arithmetic
         case .add:
           let x = base[ip.b], y = base[ip.c]
-          let (r, overflow) = Value.fixAdd(x, y)
-          if Value.bothFix(x, y) && !overflow {
+          if Value.bothFix(x, y), case (let r, false) = Value.fixAdd(x, y) {
             base[ip.a] = r
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) {
             base[ip.a] = d
@@ -201,12 +200,10 @@ extension Machine {
           }
         case .addInteger:
           let x = base[ip.c]
-          let (r, overflow) = Value.fixAdd(x, immediate: ip.integer)
-          if x.isFix && !overflow { base[ip.a] = r } else { base[ip.a] = try addInteger(x, ip) }
+          if x.isFix, case (let r, false) = Value.fixAdd(x, immediate: ip.integer) { base[ip.a] = r } else { base[ip.a] = try addInteger(x, ip) }
         case .subtract:
           let x = base[ip.b], y = base[ip.c]
-          let (r, overflow) = Value.fixSub(x, y)
-          if Value.bothFix(x, y) && !overflow {
+          if Value.bothFix(x, y), case (let r, false) = Value.fixSub(x, y) {
             base[ip.a] = r
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) {
             base[ip.a] = d
@@ -215,8 +212,7 @@ extension Machine {
           }
         case .multiply:
           let x = base[ip.b], y = base[ip.c]
-          let (r, overflow) = Value.fixMul(x, y)
-          if Value.bothFix(x, y) && !overflow {
+          if Value.bothFix(x, y), case (let r, false) = Value.fixMul(x, y) {
             base[ip.a] = r
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
             base[ip.a] = d
@@ -234,8 +230,7 @@ extension Machine {
           if x.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
         case .multiplyInteger:
           let x = base[ip.b], y = ip.nearConstant
-          let (r, overflow) = Value.fixMul(x, y)
-          if x.isFix && !overflow { base[ip.a] = r } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
+          if x.isFix, case (let r, false) = Value.fixMul(x, y) { base[ip.a] = r } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
         case .divide:
           let x = base[ip.b], y = base[ip.c]
           if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue / y.floValue) { base[ip.a] = d } else { base[ip.a] = try divide(x, y) }
@@ -281,7 +276,7 @@ extension Machine {
         case .restart:
           let f = base[-1]
           safepoint.pointee &-= 1
-          if stackEnd < base + f.closureFrameSize || safepoint.pointee < 0 {
+          if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
             state.pointee.pc = ip
             state.pointee.base = base
             state.pointee.fp = fp
@@ -297,7 +292,7 @@ extension Machine {
           let f = base[-1]
           if globals[ip.selfIndex] == f {
             safepoint.pointee &-= 1
-            if stackEnd < base + f.closureFrameSize || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
@@ -316,7 +311,7 @@ extension Machine {
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
             let callee = base + (ip.a &+ 1)
-            if stackEnd < callee + f.closureFrameSize || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
@@ -352,7 +347,7 @@ extension Machine {
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
             let callee = base + (ip.a &+ 1)
-            if stackEnd < callee + f.closureFrameSize || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
@@ -387,7 +382,7 @@ extension Machine {
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
             let callee = base + (ip.a &+ 1)
-            if stackEnd < callee + f.closureFrameSize || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
@@ -422,7 +417,7 @@ extension Machine {
           let f = base[-1]
           safepoint.pointee &-= 1
           let callee = base + (ip.a &+ 1)
-          if stackEnd < callee + f.closureFrameSize || safepoint.pointee < 0 {
+          if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
             state.pointee.pc = ip
             state.pointee.base = base
             state.pointee.fp = fp
@@ -442,7 +437,7 @@ extension Machine {
           let f = globals[ip.index]
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
-            if stackEnd < base + f.closureFrameSize || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
@@ -479,7 +474,7 @@ extension Machine {
           let f = base[ip.a]
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
-            if stackEnd < base + f.closureFrameSize || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
