@@ -165,20 +165,20 @@ final class Fiber: HeapObject {
   }
 
   private func relocate(to newCapacity: Int, used: Int, frameCount: Int) throws -> (values: Int, frames: Int) {
-    guard let newStack = SystemMemory.tryAllocate(newCapacity, of: Value.self) else { throw Interruption.memory }
-    guard let newFrames = SystemMemory.tryAllocate(newCapacity, of: Frame.self) else {
-      newStack.deallocate()
+    guard let newFrames = SystemMemory.tryAllocate(newCapacity, of: Frame.self) else { throw Interruption.memory }
+    let oldStack = UInt(bitPattern: stack)
+    // The system moves the pages of a long one instead of copying what they hold.
+    guard let newStack = SystemMemory.tryReallocate(stack, newCapacity) else {
+      newFrames.deallocate()
       throw Interruption.memory
     }
     let kept = min(used, newCapacity)
-    newStack.initialize(from: stack, count: kept)
     (newStack + kept).initialize(repeating: .nil, count: newCapacity - kept)
-    let distance = UnsafeMutableRawPointer(newStack) - UnsafeMutableRawPointer(stack)
+    let distance = Int(bitPattern: UInt(bitPattern: newStack) &- oldStack)
     for i in 0..<frameCount {
       newFrames[i] = Frame(pc: frames[i].pc, base: (UnsafeMutableRawPointer(frames[i].base) + distance).assumingMemoryBound(to: Value.self))
     }
     let frameDistance = UnsafeMutableRawPointer(newFrames) - UnsafeMutableRawPointer(frames)
-    stack.deallocate()
     frames.deallocate()
     stack = newStack
     frames = newFrames
