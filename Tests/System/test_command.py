@@ -285,6 +285,47 @@ def test_an_exit_in_what_at_exit_was_given_goes_on_with_the_rest_and_has_the_las
     assert (outcome.status, outcome.out) == (9, "last\nfirst\n")
 
 
+def test_exit_in_a_coroutine_leaves_the_dynamic_winds_of_those_that_resumed_it_too(sx):
+    outcome = sx(
+        "eval",
+        """
+        (define (around name thunk) (dynamic-wind (fn () nil) thunk (fn () (println name))))
+        (at-exit (fn () (println "at exit")))
+        (around "first" (fn ()
+          (coroutine-resume (make-coroutine (fn ()
+            (around "second" (fn ()
+              (coroutine-resume (make-coroutine (fn () (around "third" (fn () (exit 4)))))))))))
+          (println "went on")))
+        """,
+    )
+    assert (outcome.status, outcome.out, outcome.err) == (4, "third\nsecond\nfirst\nat exit\n", "")
+
+
+@pytest.mark.parametrize("command", ["eval", "run"])
+@pytest.mark.parametrize(
+    "source, status, says",
+    [
+        ('(println "end")', 0, ""),
+        ('(println "end") (error "uncaught")', 1, "error: uncaught\n"),
+        ('(println "end") (raise 1)', 1, "error: "),
+    ],
+)
+def test_what_at_exit_was_given_is_done_at_the_end_of_the_program_too(sx, command, source, status, says):
+    source = '(at-exit (fn () (println "first"))) (at-exit (fn () (error "dropped"))) (at-exit (fn () (println "last"))) ' + source + " nil"
+    sx.write("ending.sx", source)
+    outcome = sx(command, source if command == "eval" else "ending.sx")
+    assert outcome.status == status
+    assert outcome.out.replace("nil\n", "") == "end\nlast\nfirst\n"
+    assert outcome.err.startswith(says)
+    assert bool(outcome.err) == bool(says)
+
+
+def test_what_at_exit_was_given_may_wait_and_has_the_last_word_at_the_end_too(sx):
+    outcome = sx("eval", '(at-exit (fn () (sleep 1) (println "waited"))) (at-exit (fn () (exit 9))) (error "uncaught")')
+    assert (outcome.status, outcome.out) == (9, "waited\n")
+    assert outcome.err.startswith("error: uncaught\n")
+
+
 def test_output_that_cannot_be_written_is_a_failure(sx):
     for command in (["eval", '(println "lost")'], ["eval", "1"]):
         with open("/dev/full", "wb") as full:
