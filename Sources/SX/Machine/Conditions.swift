@@ -211,8 +211,10 @@ extension Machine {
   func error(_ message: String, hint: String? = nil, irritants: [Value] = []) -> Raise {
     Raise(condition: heap.allocate(object: ErrorObject(message: message, irritants: irritants, hint: hint)))
   }
-  func wrongType(_ name: String, _ position: Int, _ expected: String, _ got: Value) -> Raise {
-    error("\(name): argument \(position): expected \(expected), got \(shown(got))")
+  /// - Parameter within: `got` is an element of the argument.
+  func wrongType(_ name: String, _ position: Int, _ expected: String, _ got: Value, within: Bool = false) -> Raise {
+    // The contract writes this one with a capital letter, and programs may look for it.
+    error("\(name): argument \(position): \(expected == "number" ? "Expected" : "expected") \(expected), got \(within ? "one with " : "")\(shown(got))")
   }
   /// For arithmetic: which of the two arguments is at fault.
   func notANumber(_ name: String, _ a: Value, _ b: Value, _ position: Int = 2) -> Raise {

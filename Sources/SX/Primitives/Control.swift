@@ -10,7 +10,7 @@ extension Native {
 
 extension NativeTable {
   mutating func installControl() {
-    addControl("apply", required("function"), rest("arguments"), doc: "Calls the function; the last argument is a list of further arguments.", example: "(apply + 1 (list 2 3)) → 6") { m, slot, n in
+    addControl("apply", required("function", .function), rest("arguments"), doc: "Calls the function; the last argument is a list of further arguments.", example: "(apply + 1 (list 2 3)) → 6") { m, slot, n in
       let f = slot[1]
       guard n > 1 else { return try m.enter(f, slot, 0) }
       let list = slot[n]
@@ -73,7 +73,7 @@ extension NativeTable {
     }
 
     // Parameters.
-    add("make-parameter", required("value"), optional("converter"), doc: "A parameter: called without arguments it answers its value, which `parameterize` binds for a while and for the running fiber alone.", example: "((make-parameter 5)) → 5") { m, args in
+    add("make-parameter", required("value"), optional("converter", .function), doc: "A parameter: called without arguments it answers its value, which `parameterize` binds for a while and for the running fiber alone.", example: "((make-parameter 5)) → 5") { m, args in
       var v = args[0]
       let converter = args.optional(1) ?? .nil
       if !converter.isNil { v = try m.callNested(converter, [v]) }
@@ -89,7 +89,7 @@ extension NativeTable {
     }
 
     // Continuations and winders: `control.sx` builds on these.
-    addControl("call-with-current-continuation", required("function"), doc: "Calls the function with the rest of the work as a function, which may be called any number of times.", example: "(+ 1 (call/cc (fn (k) (k 41) 0))) → 42") { m, slot, _ in
+    addControl("call-with-current-continuation", required("function", .function), doc: "Calls the function with the rest of the work as a function, which may be called any number of times.", example: "(+ 1 (call/cc (fn (k) (k 41) 0))) → 42") { m, slot, _ in
       let f = slot[1]
       let k = m.heap.allocate(object: Continuation(m.current, m.state.pointee, slot: slot))
       slot[0] = f
