@@ -792,6 +792,48 @@ def test_check_finds_a_wrong_number_of_arguments(sx, call, name):
     assert name in report
 
 
+CONSTRUCTORS = """(define (early) (Circle 1 2))
+(define-type Shape (Circle radius) (Square side) (Empty))
+(define-record-type point (make-point x y) point? (x point-x) (y point-y))
+"""
+
+
+@pytest.mark.parametrize(
+    "source, problem",
+    [
+        ("(Circle)", ":4:1\n"),
+        ("(list (Empty 1))", "Empty: expected 0 args, got 1"),
+        ("(make-point 1)", "make-point: expected 2 arguments, got 1"),
+        ("(define (f s)\n  (match s\n    ((Sqaure a) a)))", "match: no constructor is called Sqaure, did you mean `Square`?\n  at shapes.sx:6:6\n"),
+        ("(match {:in (Circle 1)}\n  ({:in (Circel r)} r))", ":5:9\n"),
+        ("(match (Circle 1)\n  ((Circle a b) a))", "match: Circle has 1 field, and this pattern has 2\n  at shapes.sx:5:4\n"),
+    ],
+)
+def test_check_knows_what_constructors_take_and_which_there_are(sx, source, problem):
+    sx.write("shapes.sx", CONSTRUCTORS + source)
+    outcome = sx("check", "shapes.sx")
+    assert outcome.status == 1
+    assert "Circle: expected 1 args, got 2\n  at shapes.sx:1:17\n" in outcome.err
+    assert problem in outcome.err
+    assert outcome.err.endswith("sx: 2 problems\n")
+
+
+def test_check_is_silent_about_constructors_it_does_not_know_and_local_ones(sx):
+    sx.write("lib.sx", "(define-type Tree (Leaf) (Branch left right))")
+    sx.write(
+        "main.sx",
+        """(load "lib.sx")
+(define (size tree) (match tree ((Leaf) 0) ((Branch l r) (+ 1 (size l) (size r))) ((Elsewhere x) x)))
+(define (local) (define-type L (Branch a)) (Branch 1))
+(define-type Two (Pair a b))
+(define (Pair &rest all) all)
+(Pair 1 2 3)
+""",
+    )
+    outcome = sx("check", "main.sx")
+    assert (outcome.status, outcome.err) == (0, "")
+
+
 def test_check_reports_on_several_files(sx):
     sx.write("good.sx", "(+ 1 2)")
     sx.write("bad.sx", "(+ 1 nowhere)")
