@@ -59,9 +59,8 @@ struct Serve: ParsableCommand {
         outside.flush()
       }
       do {
-        try Telemetry.exporting(interpreter, outside) {
-          try interpreter.evaluate("(host/serve \(application) \(port) \(StringLiteral.of(host)))", file: Self.caller)
-        }
+        try Telemetry.startExporter(interpreter, outside)
+        try interpreter.evaluate("(host/serve \(application) \(port) \(StringLiteral.of(host)))", file: Self.caller)
       } catch let diagnostic as Diagnostic where diagnostic.location?.file == Self.caller {
         // The place is our own line of SX, which tells the user nothing.
         throw HostError(diagnostic.message)

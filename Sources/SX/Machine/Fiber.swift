@@ -26,6 +26,8 @@ final class Fiber: HeapObject {
   }
 
   let number: UInt64
+  /// The number that its handler records and continuations carry: that of another one, which has ended, when it goes on with a continuation of that one.
+  var identity: UInt64
   /// What a switch between fibers reads and writes.
   let record: FiberRecord
   private(set) var stack: Registers {
@@ -88,6 +90,7 @@ final class Fiber: HeapObject {
 
   init(number: UInt64, function: Value, arguments: [Value], halt: InstructionPointer) {
     self.number = number
+    identity = number
     capacity = max(Fiber.initialCapacity, arguments.count + 8)
     let stack = Registers.allocate(capacity: capacity)
     stack.initialize(repeating: .nil, count: capacity)

@@ -120,9 +120,6 @@ extension NativeTable {
       try m.exit(args)
       return .nil
     }
-    addControl("control/-continue-exit", required("status", .integer), doc: "Goes on with an exit from outside, in the fiber that waits for this one or in the last one.") { m, slot, _ in
-      try m.continueExit(slot[1], slot)
-    }
     add("control/-end-program", required("status", .integer), doc: "Ends the program at once, as somebody outside has asked for.") { m, args in
       try m.exit(args)
       return .nil
