@@ -130,6 +130,9 @@ static const unsigned char otel_trace_sx[] = {
 static const unsigned char otel_waterfall_sx[] = {
 #embed "otel/waterfall.sx"
 };
+static const unsigned char otel_workers_sx[] = {
+#embed "otel/workers.sx"
+};
 static const unsigned char repl_sx[] = {
 #embed "repl.sx"
 };
@@ -217,6 +220,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/terminal.sx", otel_terminal_sx),
   FILE_ENTRY("otel/trace.sx", otel_trace_sx),
   FILE_ENTRY("otel/waterfall.sx", otel_waterfall_sx),
+  FILE_ENTRY("otel/workers.sx", otel_workers_sx),
   FILE_ENTRY("repl.sx", repl_sx),
   FILE_ENTRY("ports.sx", ports_sx),
   FILE_ENTRY("r7rs.sx", r7rs_sx),

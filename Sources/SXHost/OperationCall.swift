@@ -82,4 +82,5 @@ extension SystemHost {
     .merging(httpClientOperations) { _, new in new }
     .merging(httpServerOperations) { _, new in new }
     .merging(compressionOperations) { _, new in new }
+    .merging(workerOperations) { _, new in new }
 }

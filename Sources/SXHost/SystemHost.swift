@@ -48,7 +48,7 @@ public final class SystemHost: Host {
   }
 
   /// Where other threads leave work for the interpreter.
-  public let mailbox = Mailbox()
+  public let mailbox: Mailbox
   public var inbox: Mailbox? { mailbox }
   /// Called on the interpreter's thread when a server accepts connections.
   public var onListening: ((ListeningAddress) -> Void)?
@@ -64,9 +64,14 @@ public final class SystemHost: Host {
   var servers = Servers()
   var exitSignals: ExitSignals?
   private var probe: ProbeServer?
+  /// This interpreter among those that share a server; nil where there is only one.
+  var work: Work?
 
-  public init(_ configuration: Configuration = Configuration()) {
+  public convenience init(_ configuration: Configuration = Configuration()) { self.init(configuration, mailbox: Mailbox()) }
+
+  init(_ configuration: Configuration, mailbox: Mailbox) {
     self.configuration = configuration
+    self.mailbox = mailbox
     output =
       switch configuration.output {
       case .standard: BufferedOutput(descriptor: STDOUT_FILENO)
@@ -146,6 +151,11 @@ public final class SystemHost: Host {
 
   public func exit(_ code: Int32) {
     if let onExit { return onExit(code) }
+    if let work, work.member.number > 0 {
+      // The first one has more to do before the process ends.
+      flush()
+      return work.team.exit(code)
+    }
     close()
     exitSignals?.endProcess()
     // The system keeps the last eight bits: a failure must not look like success.
@@ -254,10 +264,11 @@ public final class SystemHost: Host {
   // MARK: Probe
 
   /// Lets other processes evaluate source inside the running interpreter, through a Unix-domain socket that only this user may open.
+  /// When it has started workers by then, those can be asked too.
   ///
   /// - Throws: `HostError` when a live server owns the socket, or the path cannot be used.
   public func openProbe(at path: String) throws {
     probe?.close()
-    probe = try ProbeServer(path: path, mailbox: mailbox)
+    probe = try ProbeServer(path: path, mailboxes: work?.team.members.map(\.mailbox) ?? [mailbox])
   }
 }

@@ -18,11 +18,13 @@ struct Eval: ParsableCommand {
   @Option(help: ArgumentHelp("Evaluate inside the running `sx serve` that has this probe socket.", valueName: "path"))
   var connect: String?
 
+  @OptionGroup var workerChoice: WorkerChoice
   @OptionGroup var heapLimit: HeapLimit
   @OptionGroup var timeLimit: TimeLimit
   @OptionGroup var sandbox: Sandbox
 
   func validate() throws {
+    try workerChoice.check(connect: connect)
     if connect != nil && (heapLimit.size != nil || timeLimit.timeout != nil) {
       throw ValidationError("--connect does not go together with --max-heap and --timeout: the other process has its own limits.")
     }
@@ -51,7 +53,7 @@ struct Eval: ParsableCommand {
   /// begins with a digit.
   static func withExpressionLast(_ arguments: [String]) -> [String] {
     guard arguments.first == configuration.commandName, !arguments.contains("--"),
-      let place = arguments.firstIndex(where: { isNegativeNumber($0) }), !["--load", "--connect", "--timeout", "--max-heap", "--allow-read", "--allow-load"].contains(arguments[place - 1])
+      let place = arguments.firstIndex(where: { isNegativeNumber($0) }), !["--load", "--connect", "--worker", "--timeout", "--max-heap", "--allow-read", "--allow-load"].contains(arguments[place - 1])
     else { return arguments }
     var others = arguments
     let expression = others.remove(at: place)
@@ -68,7 +70,7 @@ struct Eval: ParsableCommand {
   private func ask(_ path: String) -> Never {
     do {
       let text = source == "-" ? String(decoding: try Files.standardInput(), as: UTF8.self) : source
-      switch try ProbeClient(path: path).evaluate(text) {
+      switch try ProbeClient(path: path, worker: workerChoice.number).evaluate(text) {
       case .value(let value):
         Program.say(value)
         SystemHost.endProcess(0)

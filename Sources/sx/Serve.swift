@@ -9,6 +9,9 @@ struct Serve: ParsableCommand {
     abstract: "Serve a web application.",
     discussion: """
       The file defines `app`, made with host/make-app. Without a file, a small shop is served.
+      With --workers there are several interpreters, each on a thread of its own, for as many cores. Each loads the file and has globals of its own, so \
+      what a handler keeps in one is not seen by the others; a request goes to the one with the least to do. Telemetry is one: all spans come to worker 0, which \
+      answers /otel and /v1/traces.
       SIGINT and SIGTERM stop the server gracefully: requests in flight finish, and spans are flushed; a second one stops it at once.
       """)
 
@@ -30,9 +33,16 @@ struct Serve: ParsableCommand {
       valueName: "text"))
   var token: String?
 
+  @Option(parsing: .unconditional, help: ArgumentHelp("How many interpreters share the requests, from 1 to \(Self.mostWorkers).", valueName: "n"))
+  var workers = 1
+
   @OptionGroup var heapLimit: HeapLimit
 
+  /// Each has a stack of up to a gigabyte of addresses, and there is no machine with more cores that one listener could keep busy.
+  private static let mostWorkers = 64
+
   func validate() throws {
+    guard (1...Self.mostWorkers).contains(workers) else { throw ValidationError("The workers must be from 1 to \(Self.mostWorkers).") }
     guard (0...65535).contains(port) else { throw ValidationError("The port must be from 0 to 65535.") }
     guard (token ?? AccessToken.fromEnvironment).map(AccessToken.isUsable) ?? true else {
       throw ValidationError("The token must be 8 characters or more, of letters, digits and - . _ ~ alone.")
@@ -42,14 +52,19 @@ struct Serve: ParsableCommand {
   func run() {
     OpenFiles.raiseLimit()
     let access = AccessToken(token, host: host)
-    Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true, heapLimit: heapLimit.bytes()) { [file, host, port, probe, access] interpreter, outside in
-      if let file {
-        try interpreter.evaluate(bytes: Files.contents(of: file), file: file)
-        guard try interpreter.evaluate("(global-value \"app\")").isFunction else {
-          throw HostError("\(file) does not define app, the application to serve")
+    let heapBytes = heapLimit.bytes(sharers: workers)
+    Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true, heapLimit: heapBytes) { [file, host, port, probe, access, workers] interpreter, outside in
+      let program = try file.map { ApplicationFile(path: $0, bytes: try Files.contents(of: $0)) }
+      let application = file == nil ? "shop/app" : "app"
+      try program?.load(into: interpreter)
+      if workers > 1 {
+        try outside.startWorkers(workers, beside: interpreter) { number, interpreter, _ in
+          interpreter.heapLimit = heapBytes
+          try interpreter.evaluate("(otel/-work-as! \(number))", file: Self.caller)
+          try program?.load(into: interpreter)
+          try interpreter.evaluate("(host/-work \(application))", file: Self.caller)
         }
       }
-      let application = file == nil ? "shop/app" : "app"
       if let probe { try outside.openProbe(at: probe) }
       let names = StringLiteral.of(host)
       try interpreter.evaluate("(otel/set-access! \(access.text.map { StringLiteral.of($0) } ?? "nil") \(names))", file: Self.caller)
@@ -60,7 +75,8 @@ struct Serve: ParsableCommand {
       }
       do {
         try Telemetry.startExporter(interpreter, outside)
-        try interpreter.evaluate("(host/serve \(application) \(port) \(StringLiteral.of(host)))", file: Self.caller)
+        let serve = workers > 1 ? "host/-serve-with-workers \(workers)" : "host/serve"
+        try interpreter.evaluate("(\(serve) \(application) \(port) \(StringLiteral.of(host)))", file: Self.caller)
       } catch let diagnostic as Diagnostic where diagnostic.location?.file == Self.caller {
         // The place is our own line of SX, which tells the user nothing.
         throw HostError(diagnostic.message)
@@ -69,6 +85,19 @@ struct Serve: ParsableCommand {
   }
 
   private static let caller = "<serve>"
+}
+
+/// The program that every interpreter loads, read once: all of them have the same.
+private struct ApplicationFile: Sendable {
+  let path: String
+  let bytes: [UInt8]
+
+  func load(into interpreter: Interpreter) throws {
+    try interpreter.evaluate(bytes: bytes, file: path)
+    guard try interpreter.evaluate("(global-value \"app\")").isFunction else {
+      throw HostError("\(path) does not define app, the application to serve")
+    }
+  }
 }
 
 private func greeting(_ address: ListeningAddress, probe: String?, isShop: Bool, access: AccessToken) -> String {

@@ -104,12 +104,14 @@ class Response:
 class Server:
     """An `sx serve` on a free port, with a probe socket."""
 
-    def __init__(self, folder: Path, application: str | None = None, probe: Path | None = None, **extra: str):
+    def __init__(self, folder: Path, application: str | None = None, probe: Path | None = None, workers: int | None = None, **extra: str):
         self.folder = folder
         self.probe_path = probe or folder / "probe"
         self._out = folder / f"serve-{time.monotonic_ns()}.out"
         self._err = self._out.with_suffix(".err")
         arguments = [binary(), "serve", "--port", "0", "--probe", str(self.probe_path)]
+        if workers is not None:
+            arguments += ["--workers", str(workers)]
         if application is not None:
             source = folder / "application.sx"
             source.write_text(application)
@@ -166,13 +168,14 @@ class Server:
 
     # The probe
 
-    def evaluate(self, expression: str) -> Outcome:
-        """What `sx eval --connect` does with an expression."""
-        return Command(self.folder)("eval", "--connect", str(self.probe_path), expression)
+    def evaluate(self, expression: str, worker: int | None = None) -> Outcome:
+        """What `sx eval --connect` does with an expression, and with `--worker` when a worker is named."""
+        choice = () if worker is None else ("--worker", str(worker))
+        return Command(self.folder)("eval", "--connect", str(self.probe_path), *choice, expression)
 
-    def value(self, expression: str):
+    def value(self, expression: str, worker: int | None = None):
         """The value of an expression inside the server, by way of JSON."""
-        outcome = self.evaluate(f"(json-encode {expression})")
+        outcome = self.evaluate(f"(json-encode {expression})", worker)
         assert outcome.status == 0, outcome.err
         # The printer writes a string as JSON does.
         return json.loads(json.loads(outcome.out))

@@ -18,6 +18,7 @@ extension NativeTable {
     installVectors()
     begin("bytevectors")
     installBytevectors()
+    installCopies()
     begin("sets")
     installSets()
     begin("hash tables")

@@ -300,6 +300,9 @@ final class Heap {
   }
   /// The one string of the program's own text with these bytes, such as a literal key. Permanent, so not for texts from outside.
   func constantString(_ bytes: UnsafeBufferPointer<UInt8>) -> Value { constants.intern(bytes) }
+  /// The string of the program's own text with these bytes where there is one, else a string like any other: for texts from outside that are mostly
+  /// the keys of dicts.
+  func ownString(_ bytes: UnsafeBufferPointer<UInt8>) -> Value { constants.find(bytes) ?? string(bytes) }
   func constantString(_ s: StaticString) -> Value { constants.intern(UnsafeBufferPointer(start: s.utf8Start, count: s.utf8CodeUnitCount)) }
 
   /// A native as a value. The caller keeps the native alive.

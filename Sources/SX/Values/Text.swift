@@ -231,6 +231,19 @@ struct InternTable {
     }
   }
 
+  /// The cell with this text, if there is one.
+  func find(_ bytes: UnsafeBufferPointer<UInt8>) -> Value? {
+    guard let start = bytes.baseAddress else { return nil }
+    let n = bytes.count, hash = Bytes.hash(start, n, seed: seed)
+    var i = Int(hash) & (capacity - 1)
+    while !slots[i].isNil {
+      let v = slots[i]
+      if UInt32(truncatingIfNeeded: v.cell[1] >> 32) == hash, v.byteCount == n, Bytes.equal(v.bytes, start, n) { return v }
+      i = (i + 1) & (capacity - 1)
+    }
+    return nil
+  }
+
   private mutating func grow() {
     let old = slots, oldCapacity = capacity
     capacity *= 2

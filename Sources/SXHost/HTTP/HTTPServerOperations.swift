@@ -4,7 +4,8 @@ public import SX
 /// The servers of one interpreter and the exchanges that its fibers are busy with. Confined to the interpreter's thread.
 struct Servers {
   struct Server {
-    let listener: HTTPListener
+    /// Nil where another interpreter has it.
+    let listener: HTTPListener?
     let handler: Handle
     /// The fiber that performed `http-serve`, parked until the end.
     let fiber: FiberID
@@ -12,7 +13,12 @@ struct Servers {
     var liveHandlers = 0
     /// The listener is closed; what remains is to let the handlers finish, so that their spans are recorded.
     var isClosed = false
+    /// Other interpreters answer requests as well, and it ends when they have ended.
+    var isShared = false
   }
+
+  /// The identifier of the server that another interpreter has.
+  static let elsewhere = 0
 
   private var nextIdentifier = 1
   var servers: [Int: Server] = [:]
@@ -36,10 +42,13 @@ extension SystemHost {
       let options = try ListenerOptions(call.dictionary(1))
       let identifier = host.servers.makeIdentifier()
       let mailbox = host.mailbox
+      let team = options.isShared ? host.work?.team : nil
       let listener = HTTPListener(options) { exchange, request in
-        mailbox.post { interpreter, host in host.begin(exchange, request, of: identifier, interpreter) }
+        guard let team else { return mailbox.post { interpreter, host in host.begin(exchange, request, of: identifier, interpreter) } }
+        let member = options.isForFirst(path: request["path"]?.string) ? team.members[0] : team.leastBusy()
+        member.hand(exchange, request, of: member.number == 0 ? identifier : Servers.elsewhere)
       }
-      host.servers.servers[identifier] = Servers.Server(listener: listener, handler: handler, fiber: call.fiber)
+      host.servers.servers[identifier] = Servers.Server(listener: listener, handler: handler, fiber: call.fiber, isShared: team != nil)
       mailbox.expect()
       listener.start(
         started: { address in
@@ -69,7 +78,7 @@ extension SystemHost {
       let head = try ResponseHead(status: call.integer(1), headers: call.dictionary(2), for: call.name)
       guard exchange.answer(.stream(head)) else { throw call.secondAnswer() }
       // A stream could go on for ever: while a server stops, none begins.
-      if host.servers.servers.values.contains(where: \.listener.isStopping) { exchange.end() }
+      if host.isStopping { exchange.end() }
       call.succeed(true)
     },
 
@@ -99,10 +108,10 @@ extension SystemHost {
 
   // MARK: Requests
 
-  private func begin(_ exchange: Exchange, _ request: DatumDictionary, of identifier: Int, _ interpreter: Interpreter) {
+  func begin(_ exchange: Exchange, _ request: DatumDictionary, of identifier: Int, _ interpreter: Interpreter, ended: @escaping @Sendable () -> Void = {}) {
     guard let server = servers.servers[identifier] else {
       exchange.answer(.unavailable)
-      return
+      return ended()
     }
     let number = servers.makeIdentifier()
     servers.exchanges[number] = exchange
@@ -110,6 +119,7 @@ extension SystemHost {
     _ = interpreter.spawn(server.handler, [.integer(number), .dict(request)]) { [unowned self, unowned interpreter] result in
       servers.exchanges[number] = nil
       finish(exchange, result)
+      ended()
       servers.servers[identifier]?.liveHandlers -= 1
       resumeIfDone(identifier, interpreter)
     }
@@ -133,8 +143,15 @@ extension SystemHost {
 
   /// Stops all servers gracefully: see `HTTPListener.stop`. Returns at once; each `http-serve` answers when its server has stopped.
   public func stopServers(_ interpreter: Interpreter) {
-    for server in servers.servers.values { server.listener.stop() }
+    for server in servers.servers.values {
+      server.listener?.stop()
+      if server.isShared { work?.team.stop() }
+    }
     releaseAllWaiters(interpreter)
+  }
+
+  private var isStopping: Bool {
+    servers.servers.values.contains { $0.listener?.isStopping ?? false } || work?.team.isStopping ?? false
   }
 
   private func listenerEnded(_ identifier: Int, _ ending: HTTPListener.Ending, _ interpreter: Interpreter) {
@@ -144,19 +161,52 @@ extension SystemHost {
       forget(identifier)
       interpreter.resume(server.fiber, throwing: "http-serve: \(reason)")
     case .stopped:
-      servers.servers[identifier]?.isClosed = true
-      resumeIfDone(identifier, interpreter)
-      // Handlers that still run although nobody waits for them are not worth more than this.
-      timers.add(TimerQueue.deadline(after: 1000)) { [unowned self, unowned interpreter] in
-        servers.servers[identifier]?.liveHandlers = 0
-        resumeIfDone(identifier, interpreter)
+      if server.isShared {
+        work?.team.finish()
+        waitForWorkers(Self.mostPulses, interpreter)
       }
+      close(identifier, interpreter)
+    }
+  }
+
+  /// No request comes any more.
+  func close(_ identifier: Int, _ interpreter: Interpreter) {
+    servers.servers[identifier]?.isClosed = true
+    resumeIfDone(identifier, interpreter)
+    // Handlers that still run although nobody waits for them are not worth more than this.
+    timers.add(TimerQueue.deadline(after: 1000)) { [unowned self, unowned interpreter] in
+      servers.servers[identifier]?.liveHandlers = 0
+      resumeIfDone(identifier, interpreter)
+    }
+  }
+
+  /// A worker whose interpreter hears nothing, because a primitive takes long, is given up after this. In pulses, of which late ones come together:
+  /// a machine that gives the process no time is not to take it from the workers.
+  private static let mostPulses = 80
+  private static let pulse = 50.0
+
+  private func waitForWorkers(_ pulses: Int, _ interpreter: Interpreter) {
+    guard pulses > 0 else { return giveUpWorkers(interpreter) }
+    noteEndOfWorker(interpreter)
+    guard servers.servers.values.contains(where: \.isShared) else { return }
+    timers.add(TimerQueue.deadline(after: Self.pulse)) { [unowned self, unowned interpreter] in waitForWorkers(pulses - 1, interpreter) }
+  }
+
+  func noteEndOfWorker(_ interpreter: Interpreter) {
+    if !(work?.team.hasWorkers ?? false) { giveUpWorkers(interpreter) }
+  }
+
+  private func giveUpWorkers(_ interpreter: Interpreter) {
+    for (identifier, server) in servers.servers where server.isShared {
+      servers.servers[identifier]?.isShared = false
+      resumeIfDone(identifier, interpreter)
     }
   }
 
   private func resumeIfDone(_ identifier: Int, _ interpreter: Interpreter) {
-    guard let server = servers.servers[identifier], server.isClosed, server.liveHandlers <= 0 else { return }
+    guard let server = servers.servers[identifier], server.isClosed, server.liveHandlers <= 0, !server.isShared else { return }
     forget(identifier)
+    if identifier == Servers.elsewhere { mailbox.expectNoMore() }
     interpreter.resume(server.fiber, returning: .null)
   }
 

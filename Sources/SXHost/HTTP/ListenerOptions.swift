@@ -32,6 +32,16 @@ struct ListenerOptions: Sendable {
   /// How long requests in flight may go on after `stop`.
   var grace: Duration = .seconds(10)
 
+  /// The interpreters that were started for it answer requests too.
+  var isShared: Bool { !firstPaths.isEmpty }
+  /// Of a shared server: paths that are for the first interpreter, with all below them.
+  var firstPaths: [String] = []
+
+  func isForFirst(path: String?) -> Bool {
+    guard let path else { return true }
+    return firstPaths.contains { path.hasPrefix($0) && (path.utf8.count == $0.utf8.count || path.utf8.dropFirst($0.utf8.count).first == UInt8(ascii: "/")) }
+  }
+
   /// The longest body that a request for this target may have. As for the router, a slash at the end makes no difference.
   func bodyLimit(target: String?) -> Int {
     guard !bodyLimits.isEmpty, let target else { return bodyLimit }
@@ -58,6 +68,10 @@ extension ListenerOptions {
     if let value = options["body-limits"], !value.isNull {
       guard let limits = value.dict else { throw OperationFailure("http-serve: body-limits must be a dict, got \(value)") }
       for (path, limit) in limits { bodyLimits[path] = try Self.integer(limit, "body-limits", Self.sizes) }
+    }
+    if let value = options["first-paths"], !value.isNull {
+      guard let paths = value.list, paths.allSatisfy({ $0.string != nil }) else { throw OperationFailure("http-serve: first-paths must be a list of strings, got \(value)") }
+      firstPaths = paths.compactMap(\.string)
     }
     port = try integer("port", 0...65535, port)
     bodyLimit = try integer("body-limit", Self.sizes, bodyLimit)

@@ -14,13 +14,21 @@ public struct ProbeClient: Sendable {
 
   /// Connects to the probe socket at `path`.
   ///
-  /// - Throws: `ProbeFailure` when nobody listens there.
-  public init(path: String) throws(ProbeFailure) {
+  /// - Parameter worker: the number of the interpreter to ask, where several share the server.
+  /// - Throws: `ProbeFailure` when nobody listens there, or there is no such worker.
+  public init(path: String, worker: Int = 0) throws(ProbeFailure) {
     do {
       socket = try UnixSocket()
       try socket.connect(to: path)
     } catch {
       throw ProbeFailure("cannot connect to the probe: \(error)")
+    }
+    guard worker != 0 else { return }
+    try socket.write(ProbeFrame(.worker, String(worker)).encoded)
+    switch try ProbeFrame.read(from: socket, limit: ProbeFrame.answerLimit) {
+    case let answer? where answer.kind == .value: return
+    case let answer? where answer.kind == .refusal: throw ProbeFailure("refused: \(answer.text)")
+    default: throw ProbeFailure("the server did not answer")
     }
   }
 

@@ -16,6 +16,7 @@
 ///
 /// - `evaluate` with source text gets one answer: `value` with what the printer wrote, or `failure` with a rendered diagnostic.
 /// - `converse` with a turn of a session gets `shown` for every text that is to be shown and `printed` for what it prints meanwhile, then `value` without payload or `failure`.
+/// - `worker` with a number in decimal gets an empty `value`: what follows on this connection is for the worker of this number, and not for number 0.
 /// - `complete` with the beginning of a name gets `value` with all names that begin like it, one a line; `,` asks for the commands.
 ///
 /// While it waits for an answer it may send `interrupt`, which ends the evaluation with a `failure`. A frame that is not acceptable is
@@ -31,6 +32,7 @@ struct ProbeFrame: Sendable, Equatable {
     case complete = 7
     case interrupt = 8
     case printed = 9
+    case worker = 10
   }
 
   /// Longest source text, in bytes.

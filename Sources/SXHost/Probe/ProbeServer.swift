@@ -24,16 +24,17 @@ final class ProbeServer: Sendable {
 
   private let path: String
   private let identity: FileIdentity
-  private let mailbox: Mailbox
+  /// Of the interpreters that can be asked, by their numbers.
+  private let mailboxes: [Mailbox]
   private let listener: UnixSocket
   private let connections = Mutex(0)
 
   /// Opens the socket and begins to accept.
   ///
   /// - Throws: `HostError` when a live server owns the path, when the path is something else than a socket, or when the system refuses.
-  init(path: String, mailbox: Mailbox) throws {
+  init(path: String, mailboxes: [Mailbox]) throws {
     self.path = path
-    self.mailbox = mailbox
+    self.mailboxes = mailboxes
     do {
       listener = try Self.open(path)
       guard let identity = FileIdentity(path) else { throw SystemError(path) }
@@ -130,6 +131,7 @@ final class ProbeServer: Sendable {
   }
 
   private func serve(_ client: UnixSocket) {
+    var mailbox = mailboxes[0]
     do throws(ProbeFailure) {
       while waitForRequest(client), let frame = try ProbeFrame.read(from: client, limit: ProbeFrame.sourceLimit) {
         guard let text = String(validating: frame.payload, as: UTF8.self) else { throw ProbeFailure("the source is not UTF-8") }
@@ -140,6 +142,14 @@ final class ProbeServer: Sendable {
           guard let turn = ProbeTurn.decode(text) else { throw ProbeFailure("not a turn of a session") }
           request.converse(turn)
         case .complete: request.complete(text)
+        case .worker:
+          guard let number = Int(text), mailboxes.indices.contains(number) else {
+            let known = mailboxes.count == 1 ? "there is only one, 0; see sx serve --workers" : "they are 0 to \(mailboxes.count - 1)"
+            throw ProbeFailure("there is no worker \(text): \(known)")
+          }
+          mailbox = mailboxes[number]
+          try client.write(ProbeFrame(.value, "").encoded)
+          continue
         // It came too late: what it was to end has ended.
         case .interrupt: continue
         case .value, .failure, .refusal, .shown, .printed: throw ProbeFailure("unexpected kind of frame: \(frame.kind.rawValue)")

@@ -80,6 +80,7 @@ final class LocalEvaluator: Evaluator {
 /// Every turn has a connection of its own: a session may be left alone for hours, and goes on when the server was restarted.
 final class RemoteEvaluator: Evaluator {
   private let path: String
+  private let worker: Int
   private let running = Running()
   let commandNames: [String]
   let stop: @Sendable () -> Void
@@ -89,17 +90,18 @@ final class RemoteEvaluator: Evaluator {
     let client = Mutex<ProbeClient?>(nil)
   }
 
-  /// - Throws: `ProbeFailure` when nobody answers at the socket.
-  init(path: String) throws {
+  /// - Throws: `ProbeFailure` when nobody answers at the socket, or there is no such worker.
+  init(path: String, worker: Int) throws {
     self.path = path
+    self.worker = worker
     stop = { [running] in running.client.withLock { $0?.interrupt() } }
-    commandNames = try ProbeClient(path: path).completions(of: ",")
+    commandNames = try ProbeClient(path: path, worker: worker).completions(of: ",")
   }
 
   func evaluate(_ turn: Session.Turn, show: @escaping (String) -> Void, print: @escaping (String) -> Void) throws {
     var turn = turn
     turn.directory = Files.workingDirectory
-    let client = try ProbeClient(path: path)
+    let client = try ProbeClient(path: path, worker: worker)
     running.client.withLock { $0 = client }
     defer { running.client.withLock { $0 = nil } }
     if let diagnostic = try client.converse(turn, show: show, print: print) { throw RenderedDiagnostic(text: diagnostic) }
@@ -107,7 +109,7 @@ final class RemoteEvaluator: Evaluator {
 
   func completions(of prefix: String) -> [String] {
     // A server that does not answer has nothing to suggest; what is typed next will tell.
-    (try? ProbeClient(path: path).completions(of: prefix)) ?? []
+    (try? ProbeClient(path: path, worker: worker).completions(of: prefix)) ?? []
   }
 
   func goOn(while condition: () -> Bool) -> Bool { false }

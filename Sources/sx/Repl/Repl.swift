@@ -24,9 +24,13 @@ struct Repl: ParsableCommand {
   @Option(help: ArgumentHelp("Hold the session inside the running `sx serve` that has this probe socket.", valueName: "path"))
   var connect: String?
 
+  @OptionGroup var workerChoice: WorkerChoice
+
+  func validate() throws { try workerChoice.check(connect: connect) }
+
   func run() {
-    Program.run(arguments: ["sx"], stopsServersOnSignals: false) { [connect] interpreter, host in
-      let evaluator: any Evaluator = try connect.map { try RemoteEvaluator(path: $0) } ?? LocalEvaluator(interpreter, host)
+    Program.run(arguments: ["sx"], stopsServersOnSignals: false) { [connect, worker = workerChoice.number] interpreter, host in
+      let evaluator: any Evaluator = try connect.map { try RemoteEvaluator(path: $0, worker: worker) } ?? LocalEvaluator(interpreter, host)
       let isInteractive = isatty(STDIN_FILENO) == 1
       let input: any LineSource = isInteractive ? TerminalLines(interpreter, host, evaluator) : PlainLines()
       let failures = Conversation(interpreter, host, evaluator, input, isInteractive: isInteractive).run()
