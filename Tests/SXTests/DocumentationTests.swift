@@ -71,7 +71,7 @@ import Testing
     let sx = Interpreter()
     let before = try #require(sx.documentation(of: "map"))
     #expect(before.kind == .function)
-    #expect(before.usage == ["(map f items more…)"])
+    #expect(before.usage == ["(map f lists…)"])
     #expect(before.source?.file == "prelude/core.sx")
     try sx.evaluate("(map inc (list 1))")
     #expect(sx.documentation(of: "map") == before)

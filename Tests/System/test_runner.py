@@ -344,6 +344,62 @@ def test_a_suite_whose_own_cases_pass_whatever_happens_in_them_is_a_failure(sx, 
     assert re.search("deftest(, .*)?, as the suite defines (it|them), passes whatever it is given", outcome.out)
 
 
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "(defmacro it (name &rest body) `(begin (try-call (fn () ,@body)) (report-pass ,name)))",
+        "(define (run-it name thunk) (try-call thunk) (report-pass name)) (defmacro it (name &rest body) `(run-it ,name (fn () ,@body)))",
+    ],
+)
+def test_so_is_one_whose_own_cases_are_not_called_like_tests_and_the_places_are_told(sx, definition):
+    sx.write("swallow.sx", definition + '\n(defsuite "s"\n  (it "right" (assert= 1 1))\n  (it "wrong"\n    (error "swallowed")))\n')
+    outcome = sx("test", "swallow.sx")
+    assert outcome.status == 1
+    assert "it, as the suite defines it, passes whatever it is given; caught outside of a case:\n" in outcome.out
+    assert "swallowed at swallow.sx:5\n" in outcome.out
+
+
+def test_a_suite_form_that_goes_on_as_if_nothing_had_happened_is_a_failure(sx):
+    sx.write(
+        "swallow.sx",
+        """(defmacro describe (name &rest items) `(begin (push-suite ,name) (try-call (fn () ,@items)) (pop-suite)))
+(describe "s"
+  (deftest "right" (assert= 1 1))
+  (define (helper) (error "the helper broke"))
+  (helper)
+  (deftest "never" (assert= 1 2)))
+""",
+    )
+    outcome = sx("test", "swallow.sx")
+    assert outcome.status == 1
+    assert "describe, as the suite defines it, passes whatever it is given" in outcome.out
+    assert "the helper broke at swallow.sx:4\n" in outcome.out
+
+
+def test_suite_and_case_forms_that_do_their_work_are_let_be(sx):
+    sx.write(
+        "own.sx",
+        """(defmacro describe (name &rest items) `(begin (push-suite ,name) ,@items (pop-suite)))
+(defmacro it (name &rest body)
+  `(let ((result (try-call (fn () ,@body)))) (if (get result :ok) (report-pass ,name) (report-fail ,name (get result :error)))))
+(defmacro holds (name form) `(if ,form (report-pass ,name) (report-fail ,name "no")))
+(describe "s"
+  (define caught (try-call (fn () (error "expected"))))
+  (it "right" (assert= "expected" (get caught :error)))
+  (holds "one" (= 1 1)))
+""",
+    )
+    outcome = sx("test", "own.sx")
+    assert (outcome.status, last_line(outcome.out)) == (0, "2 passed, 0 failed")
+
+
+def test_a_form_of_a_suite_that_raises_makes_the_run_red_and_its_place_is_told(sx):
+    sx.write("helper.sx", '(defsuite "s"\n  (define (helper) (error "the helper broke"))\n  (deftest "right" (assert= 1 1))\n  (helper))\n')
+    outcome = sx("test", "helper.sx")
+    assert outcome.status == 1
+    assert "the helper broke\n       at helper.sx:2:20\n" in outcome.out and "in top level at helper.sx:4:3" in outcome.out
+
+
 def test_forms_of_cases_that_report_later_are_let_be(sx):
     sx.write(
         "later.sx",

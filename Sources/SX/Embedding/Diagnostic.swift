@@ -125,8 +125,8 @@ extension Machine {
   private func fill(_ result: inout Diagnostic, _ trace: StackTrace, _ span: SourceSpan) {
     var omittedAfter = trace.omittedAfter
     for (i, entry) in trace.entries.enumerated() {
-      // How a function of the prelude goes about it is of no interest to anybody, nor are the calls that evaluate one form after the other.
-      guard !entry.name.contains("/-") || !(sources.text(at: entry.span.start)?.isPrelude ?? false) else {
+      // The calls that evaluate one form after the other are of no interest to anybody.
+      guard !entry.name.hasPrefix("control/-run-") else {
         if i < trace.omittedAfter { omittedAfter -= 1 }
         continue
       }

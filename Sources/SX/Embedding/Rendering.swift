@@ -86,7 +86,8 @@ extension Diagnostic {
     func paint(_ code: String, _ s: String) -> String { color ? "\u{1B}[\(code)m\(s)\u{1B}[0m" : s }
     var lines = [paint("1;31", "error") + paint("1", ": " + Terminal.visible(message))]
     lines += placeLines(paint)
-    if trace.count > 1 || trace.first.map({ $0.isPrelude }) ?? false || omitted > 0 { lines += traceLines(paint) }
+    let calls = shownTrace.entries
+    if calls.count > 1 || calls.first.map({ $0.isPrelude }) ?? false || omitted > 0 { lines += traceLines(paint) }
     for cause in causes { cause.append(to: &lines, paint) }
     if let hint { lines.append(paint("36", "  hint: ") + Terminal.visible(hint)) }
     return lines.joined(separator: "\n")
@@ -94,6 +95,15 @@ extension Diagnostic {
 
   /// The trace alone, a call a line.
   public var traceText: String { traceLines { _, s in s }.joined(separator: "\n") }
+
+  /// Without the functions that are private to the prelude: how one of its functions goes about its work is of no interest to who has called it.
+  private var shownTrace: (entries: [TraceEntry], omittedAfter: Int) {
+    var entries: [TraceEntry] = [], after = omittedAfter
+    for (i, entry) in trace.enumerated() {
+      if !entry.isPrelude || DocumentationIndex.isPublic(entry.function) { entries.append(entry) } else if i < omittedAfter { after -= 1 }
+    }
+    return (entries, after)
+  }
 
   private typealias Paint = (_ code: String, _ text: String) -> String
 
@@ -125,6 +135,7 @@ extension Diagnostic {
 
   /// Equal calls in a row are counted instead of shown, together with those that were left out in their midst.
   private func traceLines(_ paint: Paint) -> [String] {
+    let (trace, omittedAfter) = shownTrace
     var lines: [String] = [], i = 0, left = 0
     func finishCount() {
       if left > 0 { lines.append(paint("2", "  … \(left) more calls …")) }

@@ -236,7 +236,7 @@ extension Machine {
       collect()
       shrinkStack()
       if heap.recoverFromRefusal() { throw Interruption.memory }
-      if heap.isExhausted { throw Interruption.heap }
+      if heap.isExhausted, heap.isFull() { throw Interruption.heap }
       return false
     }
     return suspendedRuns.isEmpty

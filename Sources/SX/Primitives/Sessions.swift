@@ -31,6 +31,13 @@ extension NativeTable {
     add("control/-near-names", required("name", .string), doc: "Known names that somebody may have meant who wrote this one.") { m, args in
       m.heap.list(m.interpreter.suggestions(for: args[0].text).map { m.heap.string($0) })
     }
+    add("control/-own-macros", doc: "The names of the macros that no text of the prelude defines, in alphabetic order.") { m, _ in
+      let own = m.globalNames.indices.filter { index in
+        guard let macro = m.globals[index].object(as: Macro.self) else { return false }
+        return !macro.closure.isKind(.closure) || !Code.of(closure: macro.closure).lambda.isPrelude
+      }
+      return m.makeList(own.map { m.globalNames[$0].text }.filter { DocumentationIndex.isPublic($0) }.sorted().map { m.heap.string($0) })
+    }
     add("control/-definition-source", required("name", .string), doc: "The text of a definition in SX with the comment above it; nil for names that no text defines.") { m, args in
       DocumentationIndex(m).definition(of: args[0].text).map { m.heap.string($0.sourceText) } ?? .nil
     }

@@ -147,6 +147,21 @@ final class Heap {
   }
   /// After a collection: whether the system has refused memory since the last time it was asked.
   func recoverFromRefusal() -> Bool { memory.recover() }
+  /// Right after a collection of an exhausted heap: is what lives too much? Blocks stay with their class of cells, and those that a run has left which
+  /// was ended by the limit are empty; an eighth more is granted for the others. Walks the heap.
+  func isFull() -> Bool {
+    guard bytesInUse <= byteLimit + byteLimit / 8 else { return true }
+    var live = externalBytes
+    for words in 0...Heap.largestClass {
+      var next = blocks[words]
+      while let block = next {
+        for i in 0..<block.pointee.fresh where block.pointee.start[i * words] & 1 != 0 { live += words * 8 }
+        next = block.pointee.next
+      }
+    }
+    return live > byteLimit
+  }
+
   /// For tests: so many requests for memory succeed, the next one is refused.
   func refuseMemory(after requests: Int) { memory.allowance = requests }
 
