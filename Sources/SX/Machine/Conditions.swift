@@ -54,7 +54,11 @@ extension Machine {
 
   /// Hands a condition to the innermost handler. `slot` is free for a call, and where the value of `raise-continuable` goes.
   func signal(_ raise: Raise, slot: Registers) throws {
-    if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil { error.stackTrace = captureTrace() }
+    if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil {
+      let trace = captureTrace()
+      error.stackTrace = trace
+      heap.noteExternal(trace.bytes)
+    }
     let record = state.pointee.handlers
     guard !record.isNil else { return try leaveFiber(raise, slot: slot) }
     // The place of a raise that can be continued has to be kept for a guard that may let it pass; SX code does that.
@@ -258,7 +262,7 @@ final class ErrorObject: HeapObject {
     self.hint = hint
   }
   override var typeName: String { "error" }
-  override var externalBytes: Int { 256 }
+  override var externalBytes: Int { 320 + message.utf8.count + irritants.count * 8 + (stackTrace?.bytes ?? 0) }
   override func describe(_ machine: Machine) -> String { "#<error \(message)>" }
   override func trace(_ marker: inout Marker) { for v in irritants { marker.mark(v) } }
 
