@@ -1,35 +1,8 @@
 @testable import SX
 import Testing
 
-/// The system refuses memory: an error that no script catches, and the interpreter goes on.
+/// What values take is looked at in time. What is refused by the system is in `RefusalTests`.
 @Suite struct MemoryTests {
-  private static let program = """
-    (define (build n) (map (fn (i) {:id i :name (str "item " i) :parts (list i (str i) (* 1.5 i))}) (range 0 n)))
-    (define (churn rounds)
-      (let loop ((i 0) (kept (list)))
-        (if (= i rounds)
-            (len kept)
-            (begin (append! kept (build 40)) (loop (+ i 1) kept)))))
-    (guard (e (true "caught")) (churn 60))
-    """
-
-  /// Whatever is asked for when the system says no, the evaluation ends with an error, and the next one works.
-  @Test func everyRefusalIsAnError() throws {
-    var refused = 0
-    for requests in stride(from: 0, to: 130, by: 6) {
-      let sx = Interpreter()
-      sx.machine.heap.refuseMemory(after: requests)
-      do {
-        #expect(try sx.evaluate(Self.program).description == "60")
-      } catch let error as Diagnostic {
-        refused += 1
-        #expect(error.message == "out of memory: the system has none left")
-      }
-      #expect(try sx.evaluate("(+ 1 (len (map inc (range 0 1000))))").integer == 1001)
-    }
-    #expect(refused > 10)
-  }
-
   /// Collections happen between primitives, so what one of them makes has to be looked at before.
   @Test func aHeapLimitIsNoticedInsideAPrimitive() throws {
     let sx = Interpreter()

@@ -44,7 +44,11 @@ final class Code {
       for i in 0..<block.constants { marker.mark(Value(bits: block.memory[1 + block.instructions + i])) }
       marker.note(external: (block.instructions * 2 + block.constants) * 8)
     }
+    marker.note(external: Code.ownBytes)
   }
+  /// About what an object of this class, its lambda and their arrays take.
+  private static let ownBytes = 600
+  var externalBytes: Int { blocks.reduce(Code.ownBytes) { $0 + ($1.instructions * 2 + $1.constants) * 8 } }
 
   /// Where the instruction before `pc` comes from.
   func span(before pc: InstructionPointer) -> SourceSpan {

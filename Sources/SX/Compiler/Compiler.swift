@@ -66,6 +66,7 @@ struct Compiler {
     }
     guard compiler.highest < 60_000 else { throw SyntaxError(message: "the function needs too many registers", span: code.lambda.span, hint: "split it into smaller functions") }
     code.install(compiler.instructions, compiler.spans, compiler.constants, frameSize: max(2, compiler.highest + 1), openCoded: compiler.openCoded, cell: code.lambda.code)
+    machine.heap.noteExternal(code.externalBytes)
   }
 
   static func tooLong(_ lambda: Lambda) -> SyntaxError {

@@ -275,7 +275,9 @@ extension Machine {
         last.status = .ready
         ready.append(last)
         interpreter.pollEvents()
-      case .success(.finished(let v)): finish(last, .success(v))
+      case .success(.finished(let v)):
+        // What was given up in its last steps has met no safepoint.
+        finish(last, heap.takeVerdict().map { .failure(asRaise($0)) } ?? .success(v))
       case .failure(let error): finish(last, .failure(asRaise(error)))
       }
     }

@@ -108,7 +108,11 @@ extension Machine {
 
   /// Hands a condition to the innermost handler. `slot` is free for a call, and where the value of `raise-continuable` goes.
   func signal(_ raise: Raise, slot: Registers) throws {
-    if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil { error.stackTrace = captureTrace() }
+    if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil {
+      let trace = captureTrace()
+      error.stackTrace = trace
+      heap.noteExternal(trace.bytes)
+    }
     var record = state.pointee.handlers, slot = slot
     if record.isNil || !isOwn(record) { record = handlerInForce(record, in: current) }
     guard !record.isNil else { return try leaveFiber(raise, slot: slot) }
@@ -327,7 +331,7 @@ final class ErrorObject: HeapObject {
     self.hint = hint
   }
   override var typeName: String { "error" }
-  override var externalBytes: Int { 256 }
+  override var externalBytes: Int { 320 + message.utf8.count + irritants.count * 8 + (stackTrace?.bytes ?? 0) }
   override func describe(_ machine: Machine) -> String { "#<error \(message)>" }
   override func trace(_ marker: inout Marker) { for v in irritants { marker.mark(v) } }
 

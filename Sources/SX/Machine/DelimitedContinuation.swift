@@ -82,6 +82,7 @@ extension Machine {
   func shift(_ f: Value, slot: Registers) throws {
     let slot = try roomForCall(slot)
     let prompt = try innermostPrompt()
+    try reserve(bytes: (slot - prompt.base) * 32)
     let k = heap.allocate(object: DelimitedContinuation(current, state.pointee, slot: slot, prompt: prompt))
     slot[1] = f
     slot[2] = k

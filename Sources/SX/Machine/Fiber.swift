@@ -111,7 +111,7 @@ final class Fiber: HeapObject {
   }
 
   override var typeName: String { isCoroutine ? "coroutine" : "fiber" }
-  override var externalBytes: Int { capacity * 24 + 200 }
+  override var externalBytes: Int { capacity * 24 + 500 }
 
   /// First slot that cannot be used.
   var end: Registers { stack + capacity }
@@ -133,6 +133,11 @@ final class Fiber: HeapObject {
     }
     marker.mark(record.pointee.cell)
     traceResumer(&marker)
+  }
+  /// A fiber that is no value counts its memory itself.
+  func traceAsRoot(_ marker: inout Marker) {
+    trace(&marker)
+    if !isCoroutine { marker.note(external: externalBytes) }
   }
   func traceResumer(_ marker: inout Marker) {
     guard let resumer else { return }

@@ -115,9 +115,11 @@ extension Machine {
 
   /// Registers a source text; it must be UTF-8.
   func register(file: String, bytes: [UInt8], isPrelude: Bool = false) throws -> SourceText {
+    try reserve(bytes: sources.growth)
     guard let text = sources.add(file: file, bytes: bytes, isPrelude: isPrelude) else {
       throw error("the interpreter has read 4 GB of source and can read no more")
     }
+    if !isPrelude { heap.notePermanent(bytes.count + 200) }
     if !isPrelude, let bad = Bytes.firstInvalidUTF8(bytes) {
       let at = text.base + UInt32(bad)
       throw SyntaxError(message: "invalid UTF-8", span: SourceSpan(start: at, end: at + 1), hint: "source files are UTF-8")

@@ -346,8 +346,8 @@ final class Machine {
       marker.mark(self.running.pointee.cell)
       if running { traceRunning(current, state.pointee, &marker) }
       for run in suspendedRuns { traceRunning(run.fiber, run.state, &marker) }
-      for fiber in ready.all { fiber.trace(&marker) }
-      for fiber in waiting.values { fiber.trace(&marker) }
+      for fiber in ready.all { fiber.traceAsRoot(&marker) }
+      for fiber in waiting.values { fiber.traceAsRoot(&marker) }
       marker.drain()
     }
     forgetDeadForeignObjects()

@@ -182,8 +182,15 @@ struct NativeTable {
 
   /// Declares a primitive. `example` is `expression → value`, one a line, and runs as a test; `→ error: MESSAGE` is one that raises, `→ …` one that is not run.
   /// One that `needs` a capability asks for it before anything else; only the environment is empty instead, and looking at it no error.
-  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
+  /// One that may take `growth` bytes for each element, entry or byte of its arguments asks whether the system has as much.
+  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, growth: Int = 0, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
     var checked = body
+    if growth > 0 {
+      checked = { m, args in
+        try m.reserve(for: args, growth)
+        return try body(m, args)
+      }
+    }
     if let capability, capability != .environment {
       let bit = capability.bit
       checked = { m, args in

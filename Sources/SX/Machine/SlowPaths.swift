@@ -235,7 +235,9 @@ extension Machine {
     if heap.wantsCollection {
       collect()
       shrinkStack()
-      if heap.recoverFromRefusal() { throw Interruption.memory }
+      let isShort = heap.recoverFromRefusal()
+      if let verdict = heap.takeVerdict() { throw verdict }
+      if isShort { throw Interruption.memory }
       if heap.isExhausted, heap.isFull() { throw Interruption.heap }
       return false
     }
@@ -252,13 +254,14 @@ extension Machine {
   /// Room for `slots` in all on the value stack of the running fiber.
   @inline(never) func growStack(to slots: Int) throws {
     // Both stacks double, and for a moment there are two of them.
-    if slots > 1 << 16 { try reserve(bytes: slots * 48) }
+    try reserve(bytes: slots * 48)
     let allowed = budget.limits.stackSlots.map { max($0, Fiber.initialCapacity) } ?? .max
     guard let moved = try current.reserve(slots + 16, fp: state.pointee.fp, limit: min(stackLimit + stackReserve, allowed)) else {
       if allowed < stackLimit { throw Interruption.stack }
       stackReserve = 1 << 16
       throw error("stack overflow: the recursion is deeper than the limit of \(stackLimit) stack slots")
     }
+    if !current.record.pointee.cell.isNil { heap.noteExternal(slots * 12) }
     relocate(moved)
   }
   private func shrinkStack() {

@@ -11,6 +11,9 @@ struct StackTrace {
   var omitted = 0
   var omittedAfter = 0
 
+  /// About what it takes of the memory.
+  var bytes: Int { 48 + entries.capacity * MemoryLayout<Entry>.stride }
+
   static let mostInner = 24, mostOuter = 8
 }
 

@@ -12,16 +12,41 @@ extension Machine {
   }
 
   /// The same for work that cannot throw. True: give up. What is answered then will not be seen, because the next safepoint ends the evaluation.
-  @inline(__always) func hasToStop(after steps: Int) -> Bool {
+  @inline(__always) func hasToStop(after steps: Int, holding bytes: Int = 0) -> Bool {
     work.pointee &-= steps
-    return work.pointee < 0 && stopsAtWork()
+    return work.pointee < 0 && stopsAtWork(holding: bytes)
   }
 
   /// Before a primitive takes so much memory at once that the collector would learn of it too late.
   func reserve(bytes: Int) throws {
-    guard bytes > 1 << 16 else { return }
-    if isBeyondLimit(bytes) { throw Interruption.heap }
-    if !SystemMemory.has(bytes) { throw Interruption.memory }
+    if let reason = refusal(of: bytes) { throw reason }
+  }
+  /// The same where nothing can be thrown. True: give up, as above.
+  func lacks(_ bytes: Int) -> Bool {
+    guard let reason = refusal(of: bytes) else { return false }
+    heap.giveUp(reason)
+    return true
+  }
+  /// Before a primitive adds to an array of `count` elements that take so many bytes each, with what belongs to them. Asks at every 4096th.
+  @inline(__always) func reserve(next count: Int, of bytes: Int) throws {
+    if count & 0xFFF == 0xFFF { try reserve(bytes: 3 * count * bytes) }
+  }
+  private func refusal(of bytes: Int) -> Interruption? {
+    guard bytes > 1 << 16 else { return heap.allowsRequest() ? nil : .memory }
+    if isBeyondLimit(bytes) { return .heap }
+    return heap.has(bytes) ? nil : .memory
+  }
+
+  /// Where something is made of work that could not throw.
+  @inline(__always) func obeyVerdict() throws {
+    if heap.verdict != nil, let verdict = heap.takeVerdict() { throw verdict }
+  }
+
+  /// Before a primitive that takes `growth` bytes for each element, entry or byte of its arguments.
+  @inline(__always) func reserve(for args: Arguments, _ growth: Int) throws {
+    var extent = 0
+    for i in 0..<args.count { extent &+= args[i].extent }
+    if extent > 1 << 12 { try reserve(bytes: extent &* growth) }
   }
 
   /// Adds or changes an entry of a dict, whose table may double.
@@ -48,20 +73,55 @@ extension Machine {
   @inline(never) private func checkWork(holding bytes: Int) throws {
     if let interruption = spendWork() { throw interruption }
     if cancellation.isRequested { try obeyCancellation() }
-    if isBeyondLimit(bytes) { throw Interruption.heap }
+    if let reason = heap.takeVerdict() ?? shortage(bytes) { throw reason }
   }
 
-  @inline(never) private func stopsAtWork() -> Bool {
-    guard spendWork() != nil || cancellation.isRequested || isBeyondLimit(0) else { return false }
+  @inline(never) private func stopsAtWork(holding bytes: Int) -> Bool {
+    let isSpent = spendWork() != nil || cancellation.isRequested
+    if !isSpent, heap.verdict == nil {
+      guard let reason = shortage(bytes) else { return false }
+      heap.giveUp(reason)
+    }
     (work.pointee, budget.workInterval) = (0, 0)      // so that whoever is asked next stops too
     heap.requestCollection()
     return true
+  }
+
+  /// Why work that holds so many bytes outside of the heap cannot go on, if it cannot. What grows doubles, and is there twice while it does.
+  private func shortage(_ bytes: Int) -> Interruption? {
+    if isBeyondLimit(bytes) { return .heap }
+    return heap.isOutOfMemory || bytes > 1 << 16 && !heap.has(3 * bytes) ? .memory : nil
+  }
+
+  /// Before an operation that answers a new version of a dict: the first one makes a trie of a table.
+  func becomeTrie(_ d: Value) throws {
+    guard DictRepresentation.of(d.cell) == .table else { return }
+    try reserve(bytes: d.length * 128)
+    heap.becomeTrie(d)
+  }
+  /// The entries of a dict in order of insertion.
+  func entries(of d: Value) throws -> [(key: Value, value: Value)] {
+    try reserve(bytes: d.length * 64)
+    return heap.entries(of: d)
   }
 
   /// The collector cannot run inside a primitive, so garbage is granted a quarter more than the limit.
   private func isBeyondLimit(_ bytes: Int) -> Bool {
     let limit = heap.byteLimit
     return limit != .max && heap.bytesInUse + bytes > limit + limit / 4
+  }
+}
+
+extension Value {
+  /// How much there may be to walk through: bytes of a text, elements of a list, entries of a dict; 0 for what is small.
+  @inline(__always) var extent: Int {
+    guard isCell else { return 0 }
+    switch kind {
+    case .string, .symbol, .keyword: return byteCount
+    case .pair, .slice, .mutableList, .dict: return length
+    case .object: return object.externalBytes >> 3
+    default: return 0
+    }
   }
 }
 

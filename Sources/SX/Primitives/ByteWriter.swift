@@ -1,4 +1,5 @@
-/// Growing memory for text that is being made: what `[UInt8]` does, without a check of uniqueness for every byte.
+/// Growing memory for text that is being made: what `[UInt8]` does, without a check of uniqueness for every byte, and without
+/// a crash when the system has no memory. Then it `isCut`: what does not fit is left out, and whoever makes a value of it says so.
 ///
 /// Invariant: the first `count` of `capacity` bytes at `bytes` are initialised, and they are whole UTF-8 scalars
 /// whenever a value is made of them.
@@ -6,34 +7,45 @@ struct ByteWriter: ~Copyable {
   private(set) var bytes: UnsafeMutablePointer<UInt8>
   private(set) var count = 0
   private(set) var capacity: Int
+  private(set) var isCut = false
+  /// Behind the capacity, so that what a gap is wanted for may be written where there was no memory for the gap.
+  private static let spare = 16
 
   init(capacity: Int = 256) {
-    self.capacity = max(16, capacity)
-    bytes = .allocate(capacity: self.capacity)
+    let wanted = max(16, capacity)
+    let memory = SystemMemory.tryAllocate(wanted + ByteWriter.spare, of: UInt8.self)
+    isCut = memory == nil
+    self.capacity = memory == nil ? 16 : wanted
+    bytes = memory ?? .allocate(capacity: 16 + ByteWriter.spare)
   }
   deinit { bytes.deallocate() }
 
   @inline(__always) var written: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: bytes, count: count) }
 
-  /// Room for `extra` more bytes.
-  @inline(__always) mutating func reserve(_ extra: Int) {
-    if capacity &- count < extra { grow(extra) }
+  /// Makes room for `extra` more bytes. False: there is none.
+  @inline(__always) mutating func reserve(_ extra: Int) -> Bool {
+    capacity &- count >= extra || grow(extra)
   }
-  @inline(never) private mutating func grow(_ extra: Int) {
-    capacity = max(capacity * 2, count + extra)
-    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+  @inline(never) private mutating func grow(_ extra: Int) -> Bool {
+    let wanted = max(capacity * 2, count + extra)
+    guard let larger = SystemMemory.tryAllocate(wanted + ByteWriter.spare, of: UInt8.self) else {
+      isCut = true
+      return false
+    }
+    capacity = wanted
     larger.update(from: bytes, count: count)
     bytes.deallocate()
     bytes = larger
+    return true
   }
 
   @inline(__always) mutating func append(_ byte: UInt8) {
-    reserve(1)
+    guard reserve(1) else { return }
     bytes[count] = byte
     count &+= 1
   }
   @inline(__always) mutating func append(_ from: UnsafePointer<UInt8>, _ n: Int) {
-    reserve(n)
+    guard reserve(n) else { return }
     (bytes + count).update(from: from, count: n)
     count &+= n
   }
@@ -46,20 +58,25 @@ struct ByteWriter: ~Copyable {
     s.withUTF8 { append($0) }
   }
   mutating func append(_ scalar: Unicode.Scalar) {
-    reserve(4)
+    guard reserve(4) else { return }
     count &+= UTF8Text.encode(scalar, bytes + count)
   }
   /// Decimal digits.
   mutating func append(decimal i: Int) {
-    reserve(20)
+    guard reserve(20) else { return }
     count &+= Decimal.write(i, bytes + count)
   }
   mutating func removeAll() { count = 0 }
   /// Forgets what was written after the first `n` bytes.
   mutating func truncate(to n: Int) { count = min(count, n) }
-  /// Moves what stands at `at` and behind it by `width` bytes. What is between is to be filled.
+  /// The same when not all of that found room.
+  mutating func takeBack(to n: Int) {
+    truncate(to: n)
+    isCut = false
+  }
+  /// Moves what stands at `at` and behind it by `width` bytes, at most ten. What is between is to be filled.
   mutating func insertGap(_ width: Int, at: Int) {
-    reserve(width)
+    guard reserve(width) else { return }
     if at < count { (bytes + at + width).update(from: bytes + at, count: count - at) }
     count &+= width
   }
@@ -67,7 +84,10 @@ struct ByteWriter: ~Copyable {
 
 extension Heap {
   /// A string with what was written.
-  func string(_ writer: borrowing ByteWriter) -> Value { string(writer.written) }
+  func string(_ writer: borrowing ByteWriter) -> Value {
+    if writer.isCut { giveUp(.memory) }
+    return string(writer.written)
+  }
 }
 
 /// Decimal digits of integers, written where they belong.

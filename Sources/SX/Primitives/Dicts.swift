@@ -36,13 +36,14 @@ extension NativeTable {
       }
       var d = args[0].isNil ? m.heap.dict() : args[0]
       if args.count == 1 { return d }
+      try m.becomeTrie(d)
       d = m.heap.assoc(d, try m.key(args[1], "assoc", 2), args[2])
       for i in stride(from: 3, to: args.count, by: 2) { try m.set(d, m.key(args[i], "assoc", i + 1), args[i + 1]) }
       return d
     }
     add("dissoc", required("dict", .dictOrNil), rest("keys"), doc: "A new dict without the keys.", example: "(dissoc {:a 1 :b 2} :a) → {:b 2}") { m, args in
       if args[0].isNil { return m.heap.dict() }
-      if args[0].length > DictRepresentation.longestFlat { m.heap.becomeTrie(args[0]) }
+      if args[0].length > DictRepresentation.longestFlat { try m.becomeTrie(args[0]) }
       let d = try m.copyDict(args[0])
       for i in 1..<max(1, args.count) { m.heap.delete(d, try m.key(args[i], "dissoc", i + 1)) }
       return d
@@ -51,17 +52,17 @@ extension NativeTable {
       guard args.count > 0, !args[0].isNil || args.count > 1 else { return m.heap.dict() }
       let d = try args[0].isNil ? m.heap.dict() : m.copyDict(args[0])
       for i in 1..<max(1, args.count) where !args[i].isNil {
-        for (k, v) in m.heap.entries(of: args[i]) { try m.set(d, k, v) }
+        for (k, v) in try m.entries(of: args[i]) { try m.set(d, k, v) }
       }
       return d
     }
-    add("keys", required("dict", .dictOrNil), doc: "The keys in order of insertion.", example: "(keys {:a 1 :b 2}) → (\"a\" \"b\")") { m, args in
+    add("keys", required("dict", .dictOrNil), growth: 80, doc: "The keys in order of insertion.", example: "(keys {:a 1 :b 2}) → (\"a\" \"b\")") { m, args in
       m.heap.keys(args[0])
     }
-    add("vals", required("dict", .dictOrNil), doc: "The values in order of insertion.", example: "(vals {:a 1 :b 2}) → (1 2)") { m, args in
+    add("vals", required("dict", .dictOrNil), growth: 80, doc: "The values in order of insertion.", example: "(vals {:a 1 :b 2}) → (1 2)") { m, args in
       m.heap.values(args[0])
     }
-    add("entries", required("dict", .dictOrNil), doc: "Lists of key and value in order of insertion.", example: "(entries {:a 1}) → ((\"a\" 1))") { m, args in
+    add("entries", required("dict", .dictOrNil), growth: 160, doc: "Lists of key and value in order of insertion.", example: "(entries {:a 1}) → ((\"a\" 1))") { m, args in
       args[0].isNil ? m.heap.emptyList() : m.heap.list(m.heap.entries(of: args[0]).map { m.heap.list([$0.key, $0.value]) })
     }
     add("dict-set!", required("dict", .dict), required("key"), required("value"), doc: "Adds or changes an entry of this dict. Answers the value. O(1).", example: "(let ((d {})) (dict-set! d :a 1) d) → {:a 1}") { m, args in
@@ -71,11 +72,11 @@ extension NativeTable {
     add("dict-delete!", required("dict", .dict), required("key"), doc: "Removes an entry of this dict. Was it there?", example: "(let ((d {:a 1})) (dict-delete! d :a) d) → {}") { m, args in
       .bool(m.heap.delete(args[0], try m.key(args[1], "dict-delete!", 2)))
     }
-    add("into", required("collection", .associative), required("from", .associative), doc: "A copy of the first with everything of the second added: pairs or entries to a dict, elements or entries to a list.", example: "(into {} (list (list :a 1))) → {:a 1}") { m, args in
+    add("into", required("collection", .associative), required("from", .associative), growth: 64, doc: "A copy of the first with everything of the second added: pairs or entries to a dict, elements or entries to a list.", example: "(into {} (list (list :a 1))) → {:a 1}") { m, args in
       if args[0].isDict {
         let d = try m.copyDict(args[0])
         if args[1].isDict {
-          for (k, v) in m.heap.entries(of: args[1]) { try m.set(d, k, v) }
+          for (k, v) in try m.entries(of: args[1]) { try m.set(d, k, v) }
         } else {
           for pair in ListElements(args[1]) {
             guard pair.isListCell, pair.length == 2 else { throw m.error("into: expected lists of key and value, got \(m.shown(pair))") }
@@ -104,7 +105,10 @@ extension NativeTable {
         levels.append(m.dictOrEmpty(next))
       }
       var v = args[2]
-      for (level, k) in zip(levels, path).reversed() { v = m.heap.assoc(level, k, v) }
+      for (level, k) in zip(levels, path).reversed() {
+        try m.becomeTrie(level)
+        v = m.heap.assoc(level, k, v)
+      }
       return v
     }
     add("select-keys", required("dict", .dictOrNil), required("keys", .list), doc: "A new dict with those entries alone.", example: "(select-keys {:a 1 :b 2} (list :b)) → {:b 2}") { m, args in

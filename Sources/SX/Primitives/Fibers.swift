@@ -6,6 +6,7 @@ extension NativeTable {
         if case .failure(let raise) = result { m.interpreter.report(m.diagnostic(raise), in: "a spawned fiber") }
       }
       m.ready.append(fiber)
+      m.heap.noteExternal(fiber.externalBytes)
       return .nil
     }
     addControl("perform", required("operation", .dict), doc: "Asks the host for an operation, as {:op \"name\" :args (…)}, and waits for its answer.") { m, slot, _ in

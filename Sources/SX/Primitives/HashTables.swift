@@ -61,9 +61,9 @@ extension NativeTable {
     alias("hash-table-count")
     alias("hash-table-length")
     add("hash-table-empty?", required("table", .hashTable), doc: "Has it no entry?", example: "(hash-table-empty? (hash-table)) → true") { m, args in .bool(try m.table(args[0], "hash-table-empty?").count == 0) }
-    add("hash-table-keys", required("table", .hashTable), doc: "The keys in order of insertion.", example: "(hash-table-keys (hash-table 1 2 3 4)) → (1 3)") { m, args in m.heap.list(try m.table(args[0], "hash-table-keys").entries.map(\.key)) }
-    add("hash-table-values", required("table", .hashTable), doc: "The values in order of insertion.", example: "(hash-table-values (hash-table 1 2 3 4)) → (2 4)") { m, args in m.heap.list(try m.table(args[0], "hash-table-values").entries.map(\.value)) }
-    add("hash-table->alist", required("table", .hashTable), doc: "Lists of key and value in order of insertion.", example: "(hash-table->alist (hash-table 1 2)) → ((1 2))") { m, args in
+    add("hash-table-keys", required("table", .hashTable), growth: 24, doc: "The keys in order of insertion.", example: "(hash-table-keys (hash-table 1 2 3 4)) → (1 3)") { m, args in m.heap.list(try m.table(args[0], "hash-table-keys").entries.map(\.key)) }
+    add("hash-table-values", required("table", .hashTable), growth: 24, doc: "The values in order of insertion.", example: "(hash-table-values (hash-table 1 2 3 4)) → (2 4)") { m, args in m.heap.list(try m.table(args[0], "hash-table-values").entries.map(\.value)) }
+    add("hash-table->alist", required("table", .hashTable), growth: 48, doc: "Lists of key and value in order of insertion.", example: "(hash-table->alist (hash-table 1 2)) → ((1 2))") { m, args in
       m.heap.list(try m.table(args[0], "hash-table->alist").entries.map { m.heap.list([$0.key, $0.value]) })
     }
     alias("hash-table-entries")
@@ -85,7 +85,7 @@ extension NativeTable {
       try m.table(args[0], "hash-table-clear!").clear()
       return .nil
     }
-    add("hash-table-merge!", required("table", .hashTable), rest("tables", .hashTable), doc: "Adds the entries of the others to the first table; a later one wins. Answers the first.", example: "(hash-table->alist (hash-table-merge! (hash-table 1 2) (hash-table 1 3 4 5))) → ((1 3) (4 5))") { m, args in
+    add("hash-table-merge!", required("table", .hashTable), rest("tables", .hashTable), growth: 24, doc: "Adds the entries of the others to the first table; a later one wins. Answers the first.", example: "(hash-table->alist (hash-table-merge! (hash-table 1 2) (hash-table 1 3 4 5))) → ((1 3) (4 5))") { m, args in
       let table = try m.table(args[0], "hash-table-merge!")
       for i in 1..<max(1, args.count) {
         for (k, v) in try m.table(args[i], "hash-table-merge!", i + 1).entries { try m.set(table, k, v) }

@@ -103,7 +103,7 @@ struct JSONWriter: ~Copyable {
       try machine.checkLength(name, out.count)
       let isDict = v.isDict
       out.append(isDict ? UInt8(ascii: "{") : UInt8(ascii: "["))
-      let entries = isDict && DictRepresentation.of(v.cell) != .flat ? machine.heap.entries(of: v) : []
+      let entries = try isDict && DictRepresentation.of(v.cell) != .flat ? machine.entries(of: v) : []
       stack.append(Open(cell: v, elements: ListIterator(isDict ? .nil : v), entries: entries, isDict: isDict))
       return
     }

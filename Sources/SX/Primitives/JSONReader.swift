@@ -73,6 +73,7 @@ struct JSONReader: ~Copyable {
   /// After a value: closes what closes. True at the end of the text; else the next value follows.
   private mutating func finish(_ v: Value) throws -> Bool {
     values.append(v)
+    try machine.charge(1, holding: values.count &* 8)
     while true {
       skipBlanks()
       guard let container = open.last else {
@@ -92,8 +93,10 @@ struct JSONReader: ~Copyable {
       guard b == (container.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else { throw expected(container.isObject ? ", or }" : ", or ]") }
       i &+= 1
       open.removeLast()
+      let count = values.count &- container.first
+      if count > 1 << 12 { try machine.reserve(bytes: count * (container.isObject ? 64 : 8)) }
       let made = container.isObject ? dict(from: container.first) : list(from: container.first)
-      values.removeLast(values.count &- container.first)
+      values.removeLast(count)
       values.append(made)
     }
   }

@@ -1,11 +1,11 @@
 extension NativeTable {
   mutating func installLetterCase() {
-    add("upper", required("string", .string), doc: "The string in capital letters; a letter may become several.", example: "(upper \"straße\") → \"STRASSE\"") { m, args in
+    add("upper", required("string", .string), growth: 1, doc: "The string in capital letters; a letter may become several.", example: "(upper \"straße\") → \"STRASSE\"") { m, args in
       try LetterCase.map(args[0], m, "upper", letters: 0x61...0x7A) { $0.properties.uppercaseMapping }
     }
     alias("upcase")
     alias("string-upcase")
-    add("lower", required("string", .string), doc: "The string in small letters.", example: "(lower \"ABC\") → \"abc\"") { m, args in
+    add("lower", required("string", .string), growth: 1, doc: "The string in small letters.", example: "(lower \"ABC\") → \"abc\"") { m, args in
       try LetterCase.map(args[0], m, "lower", letters: 0x41...0x5A) { $0.properties.lowercaseMapping }
     }
     alias("downcase")

@@ -64,7 +64,7 @@ extension NativeTable {
       guard i >= 0, i < args[0].listCount else { return args.optional(2) ?? .nil }
       return args[0].isString ? m.stringScalar(args[0], at: i) : m.heap.element(args[0], i)
     }
-    add("reverse", required("list", .listOrString), doc: "The elements from last to first.", example: "(reverse (list 1 2 3)) → (3 2 1)") { m, args in
+    add("reverse", required("list", .listOrString), growth: 24, doc: "The elements from last to first.", example: "(reverse (list 1 2 3)) → (3 2 1)") { m, args in
       if args[0].isString {
         return m.heap.string(String(String.UnicodeScalarView(args[0].text.unicodeScalars.reversed())))
       }
@@ -150,6 +150,7 @@ extension NativeTable {
       guard step != 0, step.isFinite, ((to - from) / step).isFinite else { throw m.error("range: the bounds and the step must be finite, and the step not 0") }
       let n = max(0, ((to - from) / step).rounded(.up))
       guard n < 2_147_483_648 else { throw m.error("range: \(n) elements are too many") }
+      try m.reserve(bytes: Int(n) * 48)
       return m.makeList((0..<Int(n)).map { m.heap.double(from + Double($0) * step) })
     }
     add("flatten", required("list", .list), doc: "All elements of nested lists in one list.", example: "(flatten (list 1 (list 2 (list 3)))) → (1 2 3)") { m, args in
@@ -170,12 +171,12 @@ extension NativeTable {
       }
       return m.heap.list(out)
     }
-    add("chunk-every", required("list", .list), required("size", .integer), doc: "The elements in lists of `size`; the last one may be shorter.", example: "(chunk-every (list 1 2 3) 2) → ((1 2) (3))") { m, args in
+    add("chunk-every", required("list", .list), required("size", .integer), growth: 96, doc: "The elements in lists of `size`; the last one may be shorter.", example: "(chunk-every (list 1 2 3) 2) → ((1 2) (3))") { m, args in
       guard args.integer(1) > 0 else { throw m.wrongType("chunk-every", 2, "size above 0", args[1]) }
       let all = Array(ListElements(args[0])), size = args.integer(1)
       return m.makeList(stride(from: 0, to: all.count, by: size).map { m.heap.list(Array(all[$0..<min($0 + min(size, all.count), all.count)])) })
     }
-    add("zip-pairs", required("list", .list), optional("other", .list), doc: "With one list its neighbours in pairs; with two, pairs of their elements.", example: "(zip-pairs (list 1 2 3)) → ((1 2) (2 3))") { m, args in
+    add("zip-pairs", required("list", .list), optional("other", .list), growth: 128, doc: "With one list its neighbours in pairs; with two, pairs of their elements.", example: "(zip-pairs (list 1 2 3)) → ((1 2) (2 3))") { m, args in
       let a = Array(ListElements(args[0]))
       let b = args.count > 1 ? Array(ListElements(args[1])) : Array(a.dropFirst())
       return m.makeList(zip(a, b).map { m.heap.list([$0, $1]) })
@@ -197,7 +198,7 @@ extension NativeTable {
       for (i, v) in ListElements(args[0]).enumerated() where i >= from && Equality.deep(v, args[1], m.heap) { return .fix(i) }
       return .fix(-1)
     }
-    add("interpose", required("separator"), required("list", .list), doc: "The elements with the separator between them.", example: "(interpose 0 (list 1 2)) → (1 0 2)") { m, args in
+    add("interpose", required("separator"), required("list", .list), growth: 48, doc: "The elements with the separator between them.", example: "(interpose 0 (list 1 2)) → (1 0 2)") { m, args in
       var out: [Value] = []
       for v in ListElements(args[1]) {
         if !out.isEmpty { out.append(args[0]) }
@@ -205,7 +206,7 @@ extension NativeTable {
       }
       return m.heap.list(out)
     }
-    add("distinct", required("list", .list), doc: "The elements without those that are equal to an earlier one.", example: "(distinct (list 1 2 1)) → (1 2)") { m, args in
+    add("distinct", required("list", .list), growth: 160, doc: "The elements without those that are equal to an earlier one.", example: "(distinct (list 1 2 1)) → (1 2)") { m, args in
       let seen = ValueTable()
       var out: [Value] = []
       for v in ListElements(args[0]) where Arithmetic.float(v)?.isNaN == true || seen.set(v, .nil, m.heap) { out.append(v) }
@@ -218,7 +219,7 @@ extension NativeTable {
       all.sort(by: try m.order(of: all))
       return m.heap.list(all)
     }
-    add("sort-by-values", required("ranks", .list), required("items", .list), required("descending"), doc: "The items in the order of their ranks, which are numbers or strings; stable. `sort-by` takes ranks of every kind.", example: "(sort-by-values (list 2 1 2) (list \"a\" \"b\" \"c\") true) → (\"a\" \"c\" \"b\")") { m, args in
+    add("sort-by-values", required("ranks", .list), required("items", .list), required("descending"), growth: 64, doc: "The items in the order of their ranks, which are numbers or strings; stable. `sort-by` takes ranks of every kind.", example: "(sort-by-values (list 2 1 2) (list \"a\" \"b\" \"c\") true) → (\"a\" \"c\" \"b\")") { m, args in
       let ranks = Array(ListElements(args[0])), less = try m.order(of: ranks)
       guard ranks.count == args[1].listCount else { throw m.error("sort-by-values: expected as many ranks as items") }
       var ranked = Array(zip(ranks, ListElements(args[1])))

@@ -84,13 +84,19 @@ extension Machine {
 
   func emit(_ bytes: UnsafeBufferPointer<UInt8>, to port: OutputPort, _ name: StaticString) throws {
     guard let last = bytes.last else { return }
+    // What was cut off for want of memory leaves nothing behind.
+    try obeyVerdict()
     if port.stream != nil { try spendOutput(bytes.count) }
     port.isAtLineStart = last == 10
     if let sink = port.sink, sink(bytes) { return }
     if let stream = port.stream { return host.write(UnsafeRawBufferPointer(bytes), to: stream) }
-    let room = port.written.capacity
-    if port.written.count + bytes.count > 1 << 20 { try checkLength(name, port.written.count + bytes.count) }
+    let room = port.written.capacity, before = port.written.count
+    if before + bytes.count > 1 << 20 { try checkLength(name, before + bytes.count) }
     port.written.append(bytes)
+    if port.written.isCut {
+      port.written.takeBack(to: before)
+      throw Interruption.memory
+    }
     if port.written.capacity > room { heap.noteExternal(port.written.capacity - room) }
   }
   func emit(_ v: Value, _ style: Printer.Style, to port: OutputPort, _ name: StaticString) throws {
@@ -107,18 +113,18 @@ extension Machine {
 
 extension NativeTable {
   mutating func installPorts() {
-    add("open-input-string", required("string", .string), doc: "A port that reads the text of a string.", example: "(read-char (open-input-string \"ab\")) → #\\a") { m, args in m.heap.allocate(object: InputPort(Array(args[0].utf8), isBinary: false)) }
+    add("open-input-string", required("string", .string), growth: 2, doc: "A port that reads the text of a string.", example: "(read-char (open-input-string \"ab\")) → #\\a") { m, args in m.heap.allocate(object: InputPort(Array(args[0].utf8), isBinary: false)) }
     add("open-output-string", doc: "A port that keeps what is written to it.", example: "(let ((p (open-output-string))) (write 'a p) (get-output-string p)) → \"a\"") { m, _ in m.heap.allocate(object: OutputPort(nil)) }
     add("get-output-string", required("port", .port), doc: "What was written to a port that `open-output-string` made.", example: "(get-output-string (open-output-string)) → \"\"") { m, args in
       guard let port = args[0].object(as: OutputPort.self), port.stream == nil, !port.isBinary else { throw m.wrongType("get-output-string", 1, "output-port of a string", args[0]) }
-      return m.heap.string(port.written)
+      return try m.string("get-output-string", port.written)
     }
     add("open-input-bytevector", required("bytevector", .bytevector), doc: "A port that reads bytes.", example: "(read-u8 (open-input-bytevector (bytevector 7))) → 7") { m, args in
       guard let bytes = args[0].object(as: Bytevector.self)?.bytes else { throw m.wrongType("open-input-bytevector", 1, "bytevector", args[0]) }
       return m.heap.allocate(object: InputPort(bytes, isBinary: true))
     }
     add("open-output-bytevector", doc: "A port that keeps the bytes that are written to it.", example: "(let ((p (open-output-bytevector))) (write-u8 7 p) (get-output-bytevector p)) → #u8(7)") { m, _ in m.heap.allocate(object: OutputPort(nil, isBinary: true)) }
-    add("get-output-bytevector", required("port", .port), doc: "The bytes that were written to a port that `open-output-bytevector` made.", example: "(get-output-bytevector (open-output-bytevector)) → #u8()") { m, args in
+    add("get-output-bytevector", required("port", .port), growth: 8, doc: "The bytes that were written to a port that `open-output-bytevector` made.", example: "(get-output-bytevector (open-output-bytevector)) → #u8()") { m, args in
       guard let port = args[0].object(as: OutputPort.self), port.isBinary else { throw m.wrongType("get-output-bytevector", 1, "output-port of bytes", args[0]) }
       return m.heap.allocate(object: Bytevector(Array(port.written.written)))
     }

@@ -1,10 +1,13 @@
 extension NativeTable {
   mutating func installPrograms() {
-    add("sx-parse", required("source", .string), doc: "All data of a text, as a list.", example: "(sx-parse \"1 two\") → (1 two)") { m, args in
+    add("sx-parse", required("source", .string), growth: 3, doc: "All data of a text, as a list.", example: "(sx-parse \"1 two\") → (1 two)") { m, args in
       let text = try m.register(file: "<string>", bytes: Array(args[0].utf8))
       return try text.bytes.withUnsafeBufferPointer { bytes in
         var reader = Reader(m, text, bytes), all: [Value] = []
-        while let datum = try reader.next() { all.append(datum.value) }
+        while let datum = try reader.next() {
+          all.append(datum.value)
+          try m.reserve(next: all.count, of: 8)
+        }
         return m.heap.list(all)
       }
     }

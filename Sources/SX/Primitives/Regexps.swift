@@ -67,6 +67,7 @@ extension Machine {
     var at = heap.byteOffset(of: text, scalar: from), lastEnd = -1
     while all.count < most, at <= bytes.count, let slots = try matcher.match(bytes, from: at) {
       if slots[1] > slots[0] || slots[0] != lastEnd { all.append(slots) }     // an empty match behind another match is none
+      try reserve(next: all.count, of: 48 + 8 * slots.count)
       lastEnd = slots[1]
       at = slots[1] > slots[0] ? slots[1] : slots[1] < bytes.count ? slots[1] + UTF8Text.width(bytes[slots[1]]) : bytes.count + 1
     }
@@ -74,7 +75,7 @@ extension Machine {
   }
 
   /// Matches as data; scalars are counted on from one match to the next, so that many matches cost no more than the text is long.
-  fileprivate func matchDicts(_ regexp: Regexp, _ text: Value, _ all: [[Int]]) -> [Value] {
+  fileprivate func matchDicts(_ regexp: Regexp, _ text: Value, _ all: [[Int]]) throws -> [Value] {
     var byte = 0, scalar = 0
     func index(_ b: Int) -> Int {
       if text.isASCII { return b }
@@ -86,7 +87,8 @@ extension Machine {
     func group(_ slots: [Int], _ k: Int) -> Value {
       slots[2 * k] < 0 || slots[2 * k + 1] < 0 ? .nil : heap.string(text.bytes + slots[2 * k], slots[2 * k + 1] - slots[2 * k])
     }
-    return all.map { slots in
+    return try all.map { slots in
+      try charge(64 + 32 * slots.count)
       let d = heap.dict(capacity: 5)
       heap.set(d, heap.string("match"), group(slots, 0))
       heap.set(d, heap.string("start"), .fix(index(slots[0])))
@@ -192,11 +194,11 @@ extension NativeTable {
     }
     add("regexp-match", required("regexp", .pattern), required("string", .string), optional("from", .integer), doc: "The first match at or after the scalar `from` (0): a dict with `match`, `start`, `end`, `groups` (nil for one that took no part) and, when there are named groups, `named`. nil when there is none.", example: "(regexp-match \"b(.)\" \"abc\") → {:match \"bc\" :start 1 :end 3 :groups (\"c\")}") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match")
-      return m.matchDicts(regexp, args[1], try m.matches(regexp, args[1], from: try start(m, args, "regexp-match"), most: 1)).first ?? .nil
+      return try m.matchDicts(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match"), most: 1)).first ?? .nil
     }
     add("regexp-match-all", required("regexp", .pattern), required("string", .string), optional("from", .integer), doc: "Every match at or after the scalar `from` (0), as `regexp-match` shows one; they do not overlap.", example: "(map (fn (m) (get m :match)) (regexp-match-all \"[0-9]+\" \"1 22 3\")) → (\"1\" \"22\" \"3\")") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match-all")
-      return m.heap.list(m.matchDicts(regexp, args[1], try m.matches(regexp, args[1], from: try start(m, args, "regexp-match-all"))))
+      return m.heap.list(try m.matchDicts(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match-all"))))
     }
     add("regexp-test", required("regexp", .pattern), required("string", .string), doc: "Does it match anywhere in the string?", example: "(regexp-test \"^[a-z]+$\" \"abc\") → true") { m, args in
       try .bool(!m.matches(m.regexp(args[0], "regexp-test"), args[1], from: 0, most: 1).isEmpty)
@@ -205,7 +207,7 @@ extension NativeTable {
     add("regexp-match-whole", required("regexp", .pattern), required("string", .string), doc: "The match of the whole string, as `regexp-match` shows one, or nil.", example: "(regexp-match-whole \"a|ab\" \"ab\") → {:match \"ab\" :start 0 :end 2 :groups ()}") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match-whole")
       var matcher = RegexpMatcher(regexp.program, m)
-      return m.matchDicts(regexp, args[1], try matcher.match(args[1].utf8, from: 0, whole: true).map { [$0] } ?? []).first ?? .nil
+      return try m.matchDicts(regexp, args[1], matcher.match(args[1].utf8, from: 0, whole: true).map { [$0] } ?? []).first ?? .nil
     }
     add("regexp/-replace", required("regexp", .pattern), required("string", .string), required("replacement", .string), required("all"), doc: "The string with the first match, or every one, replaced by a template.") { m, args in
       let all = !args[3].isFalsy
@@ -219,6 +221,7 @@ extension NativeTable {
       for slots in try m.matches(regexp, text, from: 0) where pieces.count < limit - 1 {
         if slots[0] == slots[1], slots[0] == 0 || slots[0] == text.byteCount { continue }
         pieces.append(m.heap.string(text.bytes + end, slots[0] - end))
+        try m.reserve(next: pieces.count, of: 8)
         end = slots[1]
       }
       pieces.append(m.heap.string(text.bytes + end, text.byteCount - end))

@@ -37,6 +37,9 @@ struct RingBuffer {
     self.mostBytes = mostBytes
   }
 
+  /// Bytes that the next element will ask for at once; 0 when there is room.
+  var growth: Int { slots.count < slots.capacity || count == capacity ? 0 : slots.count * 3 * MemoryLayout<Slot>.stride }
+
   /// - Parameter heap: the bytes that the heap has in use.
   mutating func push(_ v: Value, heap: Int) {
     total += 1
@@ -181,6 +184,14 @@ extension NativeTable {
       guard let ring = args[0].object(as: Ring.self) else { throw m.wrongType(name, 1, "ring", args[0]) }
       return ring
     }
+    @Sendable func push(_ m: Machine, _ v: Value, _ ring: Ring) throws {
+      let growth = ring.buffer.growth
+      if growth > 0 {
+        try m.reserve(bytes: growth)
+        m.heap.noteExternal(growth / 3)
+      }
+      ring.buffer.push(v, heap: m.heap.bytesInUse)
+    }
     @Sendable func capacity(_ m: Machine, _ n: Int, _ name: String) throws -> Int {
       guard n >= 0, n <= 1 << 30 else { throw m.error("\(name): the capacity must be from 0 to \(1 << 30), got \(n)") }
       return n
@@ -203,19 +214,19 @@ extension NativeTable {
     }
     add("ring-dropped-for-bytes", required("ring"), doc: "How many of the elements it has dropped had to go because all together took too many bytes.") { m, args in .fix(try ring(m, args, "ring-dropped-for-bytes").buffer.droppedForBytes) }
     add("ring-push!", required("ring"), required("value"), doc: "Adds an element. O(1).") { m, args in
-      try ring(m, args, "ring-push!").buffer.push(args[1], heap: m.heap.bytesInUse)
+      try push(m, args[1], try ring(m, args, "ring-push!"))
       return .nil
     }
     add("ring-append!", required("ring"), required("list", .list), doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
       let r = try ring(m, args, "ring-append!")
-      for v in ListElements(args[1]) { r.buffer.push(v, heap: m.heap.bytesInUse) }
+      for v in ListElements(args[1]) { try push(m, v, r) }
       return .nil
     }
-    add("ring->list", required("ring"), doc: "The elements, oldest first.") { m, args in
+    add("ring->list", required("ring"), growth: 16, doc: "The elements, oldest first.") { m, args in
       let r = try ring(m, args, "ring->list")
       return m.heap.list(r.buffer.last(r.buffer.count))
     }
-    add("ring-last", required("ring"), required("n", .integer), doc: "The newest `n` elements, oldest first.") { m, args in m.heap.list(try ring(m, args, "ring-last").buffer.last(args.integer(1))) }
+    add("ring-last", required("ring"), required("n", .integer), growth: 16, doc: "The newest `n` elements, oldest first.") { m, args in m.heap.list(try ring(m, args, "ring-last").buffer.last(args.integer(1))) }
     add("ring-len", required("ring"), doc: "How many elements it holds.") { m, args in .fix(try ring(m, args, "ring-len").buffer.count) }
     add("ring-cap", required("ring"), doc: "How many elements it can hold.") { m, args in .fix(try ring(m, args, "ring-cap").buffer.capacity) }
     add("ring-dropped", required("ring"), doc: "How many elements it has dropped since it was made or cleared.") { m, args in .fix(try ring(m, args, "ring-dropped").buffer.dropped) }

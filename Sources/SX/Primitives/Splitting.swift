@@ -1,10 +1,10 @@
 extension NativeTable {
   mutating func installSplitting() {
     add("split", required("string", .string), optional("separator", .string), doc: "The pieces between occurrences of the whole separator. An empty separator gives the scalars; without one, the words between white space.", example: "(split \"a, b\" \", \") → (\"a\" \"b\")") { m, args in
-      guard let separator = args.optional(1), !separator.isNil else { return Splitting.words(args[0], m) }
-      return separator.byteCount == 0 ? Splitting.scalars(args[0], m) : Splitting.split(args[0], separator, m)
+      guard let separator = args.optional(1), !separator.isNil else { return try Splitting.words(args[0], m) }
+      return try separator.byteCount == 0 ? Splitting.scalars(args[0], m) : Splitting.split(args[0], separator, m)
     }
-    add("join", required("separator", .string), required("list", .list), doc: "The display forms of the elements in one string, with the separator between them.", example: "(join \", \" (list \"a\" 1)) → \"a, 1\"") { m, args in
+    add("join", required("separator", .string), required("list", .list), growth: 48, doc: "The display forms of the elements in one string, with the separator between them.", example: "(join \", \" (list \"a\" 1)) → \"a, 1\"") { m, args in
       try Splitting.join(args[0], args[1], m)
     }
     add("replace", required("string", .string), required("part", .string), required("replacement", .string), doc: "The string with every occurrence of a part replaced, from the left, without looking at what was put in.", example: "(replace \"a-b-c\" \"-\" \"+\") → \"a+b+c\"") { m, args in
@@ -17,11 +17,12 @@ extension NativeTable {
 
 /// Cutting strings up and putting them together, on their bytes.
 enum Splitting {
-  static func split(_ s: Value, _ separator: Value, _ machine: Machine) -> Value {
+  static func split(_ s: Value, _ separator: Value, _ machine: Machine) throws -> Value {
     let hay = s.utf8, needle = separator.utf8, p = s.bytes, ascii = s.isASCII
     var pieces: [Value] = [], start = 0
     while let at = Bytes.find(needle, in: hay, from: start) {
       pieces.append(machine.heap.string(p + start, at - start, scalars: ascii ? at - start : nil))
+      try machine.reserve(next: pieces.count, of: 16)
       start = at + needle.count
     }
     if start == 0 { return machine.heap.list([s]) }
@@ -29,7 +30,7 @@ enum Splitting {
     return machine.heap.list(pieces)
   }
 
-  static func words(_ s: Value, _ machine: Machine) -> Value {
+  static func words(_ s: Value, _ machine: Machine) throws -> Value {
     let p = s.bytes, n = s.byteCount, ascii = s.isASCII
     var pieces: [Value] = [], start = 0, i = 0
     while i < n {
@@ -39,6 +40,7 @@ enum Splitting {
         continue
       }
       if i > start { pieces.append(machine.heap.string(p + start, i - start, scalars: ascii ? i - start : nil)) }
+      try machine.reserve(next: pieces.count, of: 16)
       i += blank
       start = i
     }
@@ -46,7 +48,8 @@ enum Splitting {
     return machine.heap.list(pieces)
   }
 
-  static func scalars(_ s: Value, _ machine: Machine) -> Value {
+  static func scalars(_ s: Value, _ machine: Machine) throws -> Value {
+    try machine.reserve(bytes: s.length * 32)
     var at = s.bytes
     return machine.heap.list(count: s.length) { out in
       for i in 0..<s.length {
@@ -89,6 +92,7 @@ enum Splitting {
     var places: [Int] = [], from = 0
     while let at = Bytes.find(needle, in: hay, from: from) {
       places.append(at)
+      try machine.reserve(next: places.count, of: 8)
       from = at + needle.count
     }
     if places.isEmpty { return s }

@@ -9,6 +9,8 @@ extension Machine {
     return heap.string(uninitialized: count, scalars: scalars)
   }
   func string(_ name: StaticString, _ writer: borrowing ByteWriter) throws -> Value {
+    if writer.isCut { throw Interruption.memory }
+    try obeyVerdict()
     if writer.count > 1 << 20 { try checkLength(name, writer.count) }
     return heap.string(writer)
   }
@@ -58,7 +60,7 @@ extension Machine {
     let strings = (0..<n).reduce(0) { $0 + (values[$1].isString ? values[$1].byteCount : 0) }
     if strings > 1 << 20 {
       try checkLength("str", strings)
-      if !SystemMemory.has(3 * strings) { throw Interruption.memory }
+      try reserve(bytes: 3 * strings)
     }
     var out = ByteWriter(capacity: max(256, strings + strings / 8))
     for i in 0..<n { appendDisplay(values[i], to: &out) }

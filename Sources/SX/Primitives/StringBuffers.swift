@@ -31,7 +31,7 @@ final class StringBuffer: HeapObject {
   fileprivate var scalars = 0
 
   override var typeName: String { "string-buffer" }
-  override var externalBytes: Int { 64 + text.capacity }
+  override var externalBytes: Int { 128 + text.capacity }
   override func describe(_ machine: Machine) -> String { "#<string-buffer \(scalars)>" }
 
   fileprivate func append(_ v: Value, _ machine: Machine) throws {
@@ -42,11 +42,14 @@ final class StringBuffer: HeapObject {
         if room - before < v.byteCount { try machine.reserve(bytes: max(room * 2, before + v.byteCount)) }
       }
       text.append(v.utf8)
-      scalars += v.length
     } else {
       machine.appendDisplay(v, to: &text)
-      scalars += Bytes.scalarCount(text.bytes + before, text.count - before)
     }
+    if text.isCut {
+      text.takeBack(to: before)
+      throw Interruption.memory
+    }
+    scalars += v.isString ? v.length : Bytes.scalarCount(text.bytes + before, text.count - before)
     if text.capacity > room { machine.heap.noteExternal(text.capacity - room) }
   }
 }

@@ -58,7 +58,7 @@ extension NativeTable {
       guard args[0].length > 0 else { throw m.error("char-code: the string is empty") }
       return .fix(Int(UTF8Text.decode(args[0].bytes).scalar.value))
     }
-    add("string->list", required("string", .string), doc: "The characters of a string.", example: "(string->list \"ab\") → (#\\a #\\b)") { m, args in
+    add("string->list", required("string", .string), growth: 16, doc: "The characters of a string.", example: "(string->list \"ab\") → (#\\a #\\b)") { m, args in
       let p = args[0].bytes
       return m.heap.list(count: args[0].length) { out in
         var at = 0
@@ -69,7 +69,7 @@ extension NativeTable {
         }
       }
     }
-    add("list->string", required("list", .list), doc: "The string of a list of characters; strings in the list are joined as they are.", example: "(list->string (list #\\a \"bc\")) → \"abc\"") { m, args in
+    add("list->string", required("list", .list), growth: 16, doc: "The string of a list of characters; strings in the list are joined as they are.", example: "(list->string (list #\\a \"bc\")) → \"abc\"") { m, args in
       var out = ByteWriter(capacity: args[0].listCount)
       for v in ListElements(args[0]) {
         if v.isCharacter { out.append(v.scalar) } else if v.isString { out.append(v.utf8) } else { throw m.wrongType("list->string", 1, "list of characters or strings", v, within: true) }
@@ -88,11 +88,11 @@ extension NativeTable {
   }
 
   private mutating func installSymbolNames() {
-    add("string->symbol", required("name", .text), doc: "The symbol with a name.", example: "(string->symbol \"abc\") → abc") { m, args in m.heap.symbol(args[0].utf8) }
+    add("string->symbol", required("name", .text), growth: 3, doc: "The symbol with a name.", example: "(string->symbol \"abc\") → abc") { m, args in m.heap.symbol(args[0].utf8) }
     alias("make-symbol")
     add("symbol->string", required("symbol", .symbol), doc: "The name of a symbol.", example: "(symbol->string 'abc) → \"abc\"") { m, args in m.heap.string(args[0].utf8) }
     alias("symbol-name")
-    add("make-keyword", required("name", .text), doc: "The keyword with a name.", example: "(make-keyword \"abc\") → :abc") { m, args in m.heap.keyword(args[0].utf8) }
+    add("make-keyword", required("name", .text), growth: 3, doc: "The keyword with a name.", example: "(make-keyword \"abc\") → :abc") { m, args in m.heap.keyword(args[0].utf8) }
     alias("string->keyword")
     add("keyword-name", required("keyword", .text), doc: "The name of a keyword. An evaluated keyword is a string already and stays as it is.", example: "(keyword-name ':abc) → \"abc\"") { m, args in
       args[0].isString ? args[0] : m.heap.string(args[0].utf8)

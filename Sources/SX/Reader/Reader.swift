@@ -114,6 +114,7 @@ struct Reader {
     while true {
       skipBlanks()
       guard position < limit else { return try atEnd() }
+      try machine.charge(1, holding: items.count * MemoryLayout<Item>.stride + levels.count * MemoryLayout<Level>.stride)
       let start = position
       let byte = bytes[position]
       switch byte {

@@ -65,6 +65,8 @@ final class SourceText {
 struct SourceMap {
   private(set) var texts: [SourceText] = []
   private var next: UInt32 = 1
+  /// Bytes that the next text will ask for at once, besides its own; 0 when there is room.
+  var growth: Int { texts.count < texts.capacity ? 0 : texts.count * 24 }
 
   /// Registers a text; nil when the 4 GB of positions are used up.
   mutating func add(file: String, bytes: [UInt8], isPrelude: Bool = false) -> SourceText? {

@@ -230,15 +230,11 @@ extension Heap {
   func becomeTrie(_ d: Value) {
     let representation = DictRepresentation.of(d.cell)
     guard representation != .trie else { return }
-    let trie = HashTrie(heap: self)
-    var root = trie.emptyNode(), next = 0
-    for (k, v) in entries(of: d) {
-      (root, _) = trie.set(root, k, v, sequence: next)
-      next += 1
-    }
+    let all = entries(of: d)
+    let root = HashTrie(heap: self).node(of: all)
     if representation == .table { HashTable.unmanaged(d.cell).release() }
     d.cell[0] = d.header & ~0xFF_0000 & ~UInt64.ownsHeaderBit | UInt64(DictRepresentation.trie.rawValue) &<< 16
     d.setWord(1, root)
-    d.setWord(2, .fix(next))
+    d.setWord(2, .fix(all.count))
   }
 }

@@ -86,6 +86,38 @@ struct HashTrie {
     return (Value(m), true)
   }
 
+  /// The root of a trie with entries under different keys, numbered as they come. Makes its nodes only, and none that is dropped again.
+  func node(of entries: [(key: Value, value: Value)]) -> Value {
+    var order = Array(entries.indices)[...]
+    return node(of: entries, &order, shift: 0)
+  }
+  private func node(of entries: [(key: Value, value: Value)], _ part: inout ArraySlice<Int>, shift: UInt32) -> Value {
+    // The entries of a digit next to each other, in order of digits.
+    part.sort { digit(entries[$0].key, shift) < digit(entries[$1].key, shift) }
+    var data: UInt32 = 0, kids: UInt32 = 0, direct: [Int] = [], children: [Value] = [], start = part.startIndex
+    while start < part.endIndex {
+      let first = digit(entries[part[start]].key, shift)
+      var end = start + 1
+      while end < part.endIndex, digit(entries[part[end]].key, shift) == first { end += 1 }
+      if end - start == 1 {
+        data |= 1 << first
+        direct.append(part[start])
+      } else {
+        kids |= 1 << first
+        children.append(node(of: entries, &part[start..<end], shift: shift + 5))
+      }
+      start = end
+    }
+    let cell = node(3 * direct.count + children.count, data, kids)
+    for (i, e) in direct.enumerated() {
+      cell[2 + 3 * i] = entries[e].key.bits
+      cell[3 + 3 * i] = entries[e].value.bits
+      cell[4 + 3 * i] = Value.fix(e).bits
+    }
+    for (i, child) in children.enumerated() { cell[2 + 3 * direct.count + i] = child.bits }
+    return Value(cell)
+  }
+
   /// The root without the key, or nil when it was not there. Children that become small are not folded back.
   func delete(_ root: Value, _ key: Value, shift: UInt32 = 0) -> Value? {
     let n = root.cell

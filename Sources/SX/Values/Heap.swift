@@ -47,6 +47,14 @@ final class Heap {
   /// Memory outside the slabs grows to this, or to twice what is alive, before it is a reason to collect.
   private static let externalFloor = 24 << 20
   private var externalThreshold = Heap.externalFloor
+  /// What `externalBytes` must pass before anybody looks at more than that.
+  private var externalMark = Heap.firstLook
+  /// When so many bytes are in use, the system is asked what it has left.
+  private var nextLook = Heap.firstLook
+  private var lookInterval = Heap.firstLook
+  private static let firstLook = 2 << 20
+  /// Why the evaluation has to end at the next safepoint, whatever a collection brings: something could not be done.
+  private(set) var verdict: Interruption?
   private(set) var collections = 0
   private(set) var wantsCollection = false
   private var foregoneSafepoints = 0
@@ -55,12 +63,15 @@ final class Heap {
   var isStressed = false { didSet { if isStressed { requestCollection() } } }
   private var stressWords = 0
   /// Bytes after which `isExhausted` is set; the machine then raises at its next safepoint.
-  var byteLimit = Int.max
+  var byteLimit = Int.max { didSet { setMark() } }
   var bytesInUse: Int { blockCount * Heap.blockWords * 8 + externalBytes }
   var isExhausted: Bool { bytesInUse > byteLimit }
   /// Bytes allocated in all, to the precision of the batches in which cells are handed out.
   var allocatedBytes: Int { (suppliedEarlier + suppliedWords) * 8 + externalReleased + externalBytes }
 
+  /// Part of `externalBytes`.
+  private var permanentBytes = 0
+  private var internedBytes = 0
   private var symbols: InternTable
   private var keywords: InternTable
   private var constants: InternTable
@@ -145,8 +156,6 @@ final class Heap {
     noteExternal((count - old) * stride)
     return raw.bindMemory(to: T.self, capacity: count)
   }
-  /// After a collection: whether the system has refused memory since the last time it was asked.
-  func recoverFromRefusal() -> Bool { memory.recover() }
   /// Right after a collection of an exhausted heap: is what lives too much? Blocks stay with their class of cells, and those that a run has left which
   /// was ended by the limit are empty; an eighth more is granted for the others. Walks the heap.
   func isFull() -> Bool {
@@ -162,14 +171,92 @@ final class Heap {
     return live > byteLimit
   }
 
-  /// For tests: so many requests for memory succeed, the next one is refused.
-  func refuseMemory(after requests: Int) { memory.allowance = requests }
-
   /// Counts memory that was taken outside the slabs.
   @inline(__always) func noteExternal(_ bytes: Int) {
     externalBytes &+= bytes
-    if externalBytes > externalThreshold || externalBytes > byteLimit { requestCollection() }
+    if externalBytes > externalMark { passMark() }
   }
+  @inline(never) private func passMark() {
+    if externalBytes > externalThreshold || externalBytes > byteLimit { requestCollection() }
+    if bytesInUse > nextLook { look() }
+  }
+  private func setMark() { externalMark = min(externalThreshold, byteLimit, nextLook - blockCount * Heap.blockWords * 8) }
+
+  // MARK: Shortage
+
+  /// Some more memory has been taken: is there enough left? The more there is, the later the next look.
+  private func look() {
+    let room = memory.look()
+    planLook(max(Heap.firstLook, room / 8))
+    if room == 0 { requestCollection() }
+  }
+  private func planLook(_ interval: Int) {
+    lookInterval = interval
+    nextLook = bytesInUse + interval
+    setMark()
+  }
+
+  /// Whether the system would give so much at once. Nobody needs to ask it for what the last look has seen.
+  func has(_ bytes: Int) -> Bool {
+    if bytes < nextLook - bytesInUse, !countsCells { return true }
+    return memory.has(bytes)
+  }
+  /// The same for one who cannot throw. True: the evaluation ends at the next safepoint.
+  func lacks(_ bytes: Int) -> Bool {
+    if has(bytes) { return false }
+    giveUp(.memory)
+    return true
+  }
+  /// Is there so little that work in progress has to end?
+  var isOutOfMemory: Bool { memory.isUsedUp }
+
+  /// Ends the evaluation at the next safepoint. What is computed until then is not what it should be.
+  func giveUp(_ reason: Interruption) {
+    if verdict == nil { verdict = reason }
+    requestCollection()
+  }
+
+  /// The verdict, which whoever takes it carries out.
+  func takeVerdict() -> Interruption? {
+    defer { verdict = nil }
+    return verdict
+  }
+
+  /// After a collection: is memory short all the same?
+  func recoverFromRefusal() -> Bool {
+    guard memory.wasRefused else { return false }
+    releaseDead()
+    return memory.recover()
+  }
+
+  /// What dead cells own is otherwise given back when their blocks are swept.
+  private func releaseDead() {
+    for words in 0...Heap.largestClass {
+      var block = pending[words]
+      while let b = block {
+        for i in 0..<b.pointee.fresh {
+          let cell = b.pointee.start + i * words
+          guard cell[0] & (.ownsHeaderBit | 1) == .ownsHeaderBit else { continue }
+          Heap.finalize(cell)
+          cell[0] = 0
+        }
+        block = b.pointee.next
+      }
+    }
+  }
+
+  /// For tests: so many requests for memory succeed, the next one is refused. Every cell counts as one from now on, and none is used again.
+  func refuseMemory(after requests: Int) {
+    countsCells = true
+    for words in 0...Heap.largestClass {
+      free[words] = nil
+      pending[words] = nil
+    }
+    memory.refuse(after: requests)
+  }
+  /// Counts a request that is made elsewhere. False: a test wants it to be refused.
+  func allowsRequest() -> Bool { !countsCells || memory.isAllowed() }
+  private(set) var countsCells = false
 
   func requestCollection() {
     wantsCollection = true
@@ -184,6 +271,7 @@ final class Heap {
 
   /// The free list of the class is empty: sweep one more block, thread more of a fresh one, or add one.
   @inline(never) private func refill(_ words: Int) -> Cell {
+    if countsCells { return refillOne(words) }
     while let block = pending[words] {
       pending[words] = block.pointee.next
       if let cell = Heap.sweep(block) {
@@ -192,13 +280,23 @@ final class Heap {
       }
     }
     supply(Heap.batch * words)
-    if let block = blocks[words], block.pointee.fresh < block.pointee.count { return Heap.thread(block) }
+    return Heap.thread(blockWithRoom(words), Heap.batch)
+  }
+  /// A cell of a block that has some which were never used, and no other.
+  private func refillOne(_ words: Int) -> Cell {
+    if !memory.isAllowed() { requestCollection() }
+    supply(words)
+    return Heap.thread(blockWithRoom(words), 1)
+  }
+  private func blockWithRoom(_ words: Int) -> BlockRef {
+    if let block = blocks[words], block.pointee.fresh < block.pointee.count { return block }
     if bytesInUse > byteLimit { requestCollection() }
+    if bytesInUse > nextLook { look() }
     let block = BlockRef.allocate(capacity: 1)
     block.initialize(to: Block(start: systemMemory(Heap.blockWords, of: UInt64.self), words: words, count: Heap.blockWords / words, fresh: 0, next: blocks[words]))
     blocks[words] = block
     blockCount += 1
-    return Heap.thread(block)
+    return block
   }
 
   private func supply(_ words: Int) {
@@ -207,9 +305,9 @@ final class Heap {
   }
 
   /// Hands out the next batch of cells that were never used.
-  private static func thread(_ block: BlockRef) -> Cell {
+  private static func thread(_ block: BlockRef, _ most: Int) -> Cell {
     let words = block.pointee.words, first = block.pointee.fresh
-    let last = min(first + batch, block.pointee.count)
+    let last = min(first + most, block.pointee.count)
     var head: Cell? = nil
     for i in stride(from: last - 1, through: first, by: -1) {
       let cell = block.pointee.start + i * words
@@ -272,9 +370,11 @@ final class Heap {
       forEachCell { if $0[0] & 1 != 0 { marker.follow($0) } }
     }
     for words in 0...Heap.largestClass { pending[words] = blocks[words] }
-    externalReleased += externalBytes - marker.externalBytes
-    externalBytes = marker.externalBytes
+    let liveBytes = marker.externalBytes + permanentBytes
+    externalReleased += externalBytes - liveBytes
+    externalBytes = liveBytes
     externalThreshold = max(Heap.externalFloor, externalBytes * 2)
+    planLook(lookInterval)
     // Counting what is handed out, and not blocks, keeps the heap at about twice what is alive, however many collections there are.
     suppliedEarlier += suppliedWords
     suppliedWords = 0
@@ -303,22 +403,43 @@ final class Heap {
 
   // MARK: Permanent cells
 
-  func symbol(_ name: UnsafeBufferPointer<UInt8>) -> Value { symbols.intern(name) }
+  func symbol(_ name: UnsafeBufferPointer<UInt8>) -> Value {
+    defer { noteInterned() }
+    return symbols.intern(name)
+  }
   func symbol(_ name: String) -> Value {
     var name = name
-    return name.withUTF8 { symbols.intern($0) }
+    return name.withUTF8 { symbol($0) }
   }
-  func keyword(_ name: UnsafeBufferPointer<UInt8>) -> Value { keywords.intern(name) }
+  func keyword(_ name: UnsafeBufferPointer<UInt8>) -> Value {
+    defer { noteInterned() }
+    return keywords.intern(name)
+  }
   func keyword(_ name: String) -> Value {
     var name = name
-    return name.withUTF8 { keywords.intern($0) }
+    return name.withUTF8 { keyword($0) }
   }
   /// The one string of the program's own text with these bytes, such as a literal key. Permanent, so not for texts from outside.
-  func constantString(_ bytes: UnsafeBufferPointer<UInt8>) -> Value { constants.intern(bytes) }
+  func constantString(_ bytes: UnsafeBufferPointer<UInt8>) -> Value {
+    defer { noteInterned() }
+    return constants.intern(bytes)
+  }
+  func constantString(_ s: StaticString) -> Value { constantString(UnsafeBufferPointer(start: s.utf8Start, count: s.utf8CodeUnitCount)) }
+
+  private func noteInterned() {
+    let bytes = symbols.bytes + keywords.bytes + constants.bytes
+    guard bytes > internedBytes else { return }
+    notePermanent(bytes - internedBytes)
+    internedBytes = bytes
+  }
+  /// Counts memory that is taken for as long as the heap lives.
+  func notePermanent(_ bytes: Int) {
+    permanentBytes += bytes
+    noteExternal(bytes)
+  }
   /// The string of the program's own text with these bytes where there is one, else a string like any other: for texts from outside that are mostly
   /// the keys of dicts.
   func ownString(_ bytes: UnsafeBufferPointer<UInt8>) -> Value { constants.find(bytes) ?? string(bytes) }
-  func constantString(_ s: StaticString) -> Value { constants.intern(UnsafeBufferPointer(start: s.utf8Start, count: s.utf8CodeUnitCount)) }
 
   /// A native as a value. The caller keeps the native alive.
   func permanent(_ native: Native) -> Value {

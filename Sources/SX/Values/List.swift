@@ -197,7 +197,7 @@ extension Heap {
     return Value(cell)
   }
 
-  /// A list of `count` elements that `fill` writes into the given memory.
+  /// A list of `count` elements that `fill` writes into the given memory. An empty one when there is no memory for a long one; the evaluation ends then.
   func list(count: Int, _ fill: (UnsafeMutablePointer<Value>) throws -> Void) rethrows -> Value {
     if count == 0 { return emptyList() }
     if count <= Heap.longestPairChain {
@@ -207,6 +207,7 @@ extension Heap {
         return pairs(base, count, end: .end)
       }
     }
+    if count > 1 << 13, lacks(count * 8) { return emptyList() }
     let store = storage(capacity: count)
     try fill(store.elements)
     setLength(store, count)

@@ -277,7 +277,7 @@ struct PrettyPrinter {
   }
 
   private mutating func newLine(_ indent: Int) {
-    if machine.hasToStop(after: indent) { return stack.removeAll() }
+    if machine.hasToStop(after: 8 + indent, holding: out.utf8.count) { return stack.removeAll() }
     out += "\n" + String(repeating: " ", count: indent)
     column = indent
   }

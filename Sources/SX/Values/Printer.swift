@@ -58,7 +58,7 @@ struct Printer {
   private mutating func run(_ v: Value) {
     begin(v)
     while let top = stack.popLast() {
-      if machine.hasToStop(after: 8) { return }
+      if machine.hasToStop(after: 8, holding: out.count) { return }
       switch top {
       case .list(let cell, var iterator, let first):
         guard let next = iterator.next() else {
@@ -121,6 +121,7 @@ struct Printer {
     } else if v.isDict {
       if enters(v) { return put("#<cycle>") }
       out.append(UInt8(ascii: "{"))
+      if v.length > 1 << 12, machine.lacks(v.length * 64) { return }
       stack.append(.dict(v, entries: machine.heap.entries(of: v), at: 0))
     } else if v.isKind(.object), let form = v.object.printedForm {
       if enters(v) { return put("#<cycle>") }
@@ -153,6 +154,7 @@ struct Printer {
   }
 
   private mutating func atom(_ v: Value) {
+    if v.isCell, v.isText, v.byteCount > 1 << 16, machine.lacks(2 * out.count + 6 * v.byteCount) { return }
     if v.isFix { return Numbers.append(v.fixValue, to: &out) }
     if v.isFlo { return put(Numbers.format(v.floValue, point: true)) }
     switch v {

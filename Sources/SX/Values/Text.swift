@@ -160,8 +160,9 @@ extension Heap {
     return Value(cell)
   }
 
-  /// A string from valid UTF-8.
+  /// A string from valid UTF-8. An empty one when there is no memory for a long one; the evaluation ends then.
   func string(_ bytes: UnsafePointer<UInt8>, _ count: Int, scalars: Int? = nil) -> Value {
+    if count > 1 << 16, lacks(count) { return string(uninitialized: 0, scalars: 0) }
     let v = string(uninitialized: count, scalars: scalars ?? Bytes.scalarCount(bytes, count))
     v.bytes.update(from: bytes, count: count)
     return v
@@ -188,6 +189,7 @@ struct InternTable {
   private var slots: UnsafeMutablePointer<Value>
   private var capacity = 2048
   private(set) var count = 0
+  private(set) var bytes = 0
 
   init(_ kind: Kind, seed: UInt64) {
     self.kind = kind
@@ -225,6 +227,7 @@ struct InternTable {
         v.bytes.update(from: start, count: n)
         slots[i] = v
         count += 1
+        self.bytes += 40 + n
         if count * 2 > capacity { grow() }
         return v
       }
@@ -244,10 +247,13 @@ struct InternTable {
     return nil
   }
 
+  /// Without memory for a bigger table this one goes on getting fuller, which it may do until there is none for cells either.
   private mutating func grow() {
+    guard let bigger = SystemMemory.tryAllocate(capacity * 2, of: Value.self) else { return }
     let old = slots, oldCapacity = capacity
     capacity *= 2
-    slots = .allocate(capacity: capacity)
+    bytes += capacity * 4
+    slots = bigger
     slots.initialize(repeating: .nil, count: capacity)
     for j in 0..<oldCapacity where !old[j].isNil {
       var i = Int(old[j].cell[1] >> 32) & (capacity - 1)
