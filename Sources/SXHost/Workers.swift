@@ -175,7 +175,10 @@ extension SystemHost {
       if !exchange.answer(.unavailable) { exchange.abort() }
     }
     mailbox.expect()
-    while waitForEvents(interpreter) {}
+    // A probe may still ask.
+    repeat {
+      if !work.team.isStopping { interpreter.runReady() }
+    } while waitForEvents(interpreter)
   }
 
   static let workerOperations: [String: OperationHandler] = [
