@@ -31,8 +31,8 @@ final class Workers: Sendable {
 
     var isGone: Bool { gone.load(ordering: .acquiring) }
     /// It has handed over its handler.
-    fileprivate var isServing: Bool { serving.load(ordering: .acquiring) }
-    fileprivate func serve() { serving.store(true, ordering: .releasing) }
+    var isServing: Bool { serving.load(ordering: .acquiring) }
+    func serve() { serving.store(true, ordering: .releasing) }
     fileprivate func leave() { gone.store(true, ordering: .releasing) }
 
     /// The more, the busier: first what waits, then what is open.
@@ -175,7 +175,10 @@ extension SystemHost {
       if !exchange.answer(.unavailable) { exchange.abort() }
     }
     mailbox.expect()
-    while waitForEvents(interpreter) {}
+    // A probe may still ask.
+    repeat {
+      if !work.team.isStopping { interpreter.runReady() }
+    } while waitForEvents(interpreter)
   }
 
   static let workerOperations: [String: OperationHandler] = [
@@ -198,19 +201,6 @@ extension SystemHost {
       let member = work.team.members[number], sender = work.member.number
       if !member.isGone { member.mailbox.post { interpreter, host in host.receive(bytes, from: sender, interpreter) } }
       call.succeed(.bool(!member.isGone))
-    },
-
-    // Takes requests of the server that the first one has, until it stops.
-    "http-work": { (host, call) throws(OperationFailure) in
-      let handler = try call.handle(0)
-      guard handler.isFunction else { throw call.mismatch(0, "a function") }
-      guard let work = host.work, work.member.number > 0, !work.member.isServing else {
-        throw OperationFailure("http-work: this interpreter shares no server, or takes its requests already")
-      }
-      host.servers.servers[Servers.elsewhere] = Servers.Server(listener: nil, handler: handler, fiber: call.fiber)
-      host.mailbox.expect()
-      work.member.serve()
-      work.team.reportStart(.success(()))
     },
   ]
 

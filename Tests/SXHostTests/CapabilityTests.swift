@@ -7,8 +7,8 @@ import Testing
 @Suite struct OperationCapabilityTests {
   @Test func everyOperationSaysWhatItNeeds() throws {
     let needs: [String: Capability?] = [
-      "sleep": nil, "wait": nil, "notify": nil, "gunzip": nil, "otlp-parts": nil, "http-request": .networkClient, "http-serve": .networkServer, "http-respond": .networkServer,
-      "http-stream": .networkServer, "http-write": .networkServer, "http-end": .networkServer,
+      "sleep": nil, "wait": nil, "notify": nil, "gunzip": nil, "otlp-parts": nil, "worker-join": nil, "worker-tell": nil, "http-request": .networkClient, "http-serve": .networkServer, "http-respond": .networkServer,
+      "http-stream": .networkServer, "http-write": .networkServer, "http-end": .networkServer, "http-work": .networkServer,
     ]
     #expect(Set(SystemHost.operations.keys) == Set(needs.keys))
     for (name, capability) in needs {

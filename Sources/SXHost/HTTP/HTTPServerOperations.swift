@@ -31,7 +31,7 @@ struct Servers {
   }
 }
 
-/// http-serve, http-respond, http-stream, http-write, http-end.
+/// http-serve, http-work, http-respond, http-stream, http-write, http-end.
 ///
 /// An exchange belongs to its handler's fiber: when that ends, a stream ends with it, and a request that has no answer gets a 500.
 extension SystemHost {
@@ -63,6 +63,19 @@ extension SystemHost {
           mailbox.post { interpreter, host in host.stopServers(interpreter) }
         }
       }
+    },
+
+    // Takes requests of the server that the first one has, until it stops.
+    "http-work": { (host, call) throws(OperationFailure) in
+      let handler = try call.handle(0)
+      guard handler.isFunction else { throw call.mismatch(0, "a function") }
+      guard let work = host.work, work.member.number > 0, !work.member.isServing else {
+        throw OperationFailure("http-work: this interpreter shares no server, or takes its requests already")
+      }
+      host.servers.servers[Servers.elsewhere] = Servers.Server(listener: nil, handler: handler, fiber: call.fiber)
+      host.mailbox.expect()
+      work.member.serve()
+      work.team.reportStart(.success(()))
     },
 
     "http-respond": { (host, call) throws(OperationFailure) in
