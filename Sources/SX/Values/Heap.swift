@@ -248,10 +248,7 @@ final class Heap {
   /// For tests: so many requests for memory succeed, the next one is refused. Every cell counts as one from now on, and none is used again.
   func refuseMemory(after requests: Int) {
     countsCells = true
-    for words in 0...Heap.largestClass {
-      free[words] = nil
-      pending[words] = nil
-    }
+    for words in 0...Heap.largestClass { free[words] = nil }
     memory.refuse(after: requests)
   }
   /// Counts a request that is made elsewhere. False: a test wants it to be refused.
