@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Everything that is measured, each part beside its peers. Installs the peers, prints Markdown, keeps it under .build/bench.
 # usage: Benchmarks/run.sh                                   all parts (about an hour)
-#        Benchmarks/run.sh PART [its arguments]              programs growth primitives telemetry server memory startup
+#        Benchmarks/run.sh PART [its arguments]              programs growth primitives telemetry receiver server memory startup
 #        Benchmarks/run.sh programs -n 3 --only trees,nbody
 # SX=path measures another binary than .build/release/sx.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-parts=(startup memory programs primitives telemetry server growth)
+parts=(startup memory programs primitives telemetry receiver server growth)
 export SX=${SX:-$PWD/.build/release/sx}
 python=/usr/bin/python3
 peers=.build/bench/python
@@ -45,6 +45,7 @@ run_part() {
   case $part in
     programs) $python Benchmarks/compare.py --sx "$SX" "$@" ;;
     growth | primitives | memory | startup) $python "Benchmarks/$part.py" "$@" ;;
+    receiver) install_python_peers; $peers/bin/python Benchmarks/receiver.py "$@" ;;
     telemetry) install_python_peers; $python Benchmarks/telemetry.py "$@" ;;
     server) install_python_peers; build_hummingbird; $python Benchmarks/server.py "$@" ;;
     *) echo "no part $part: ${parts[*]}" >&2; exit 64 ;;

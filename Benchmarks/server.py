@@ -146,4 +146,5 @@ def main():
                   measure.table(["server", "traced", "not traced", "difference"], tracing))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -45,17 +45,17 @@ struct OperationCall {
   func isNil(_ index: Int) -> Bool { !arguments.indices.contains(index) || arguments[index].isNil }
 
   func string(_ index: Int) throws(OperationFailure) -> String {
-    guard arguments.indices.contains(index), let string = arguments[index].string else { throw mismatch(index, "a string") }
+    guard arguments.indices.contains(index), let string = arguments[index].string else { throw mismatch(index, "string") }
     return string
   }
 
   func integer(_ index: Int) throws(OperationFailure) -> Int {
-    guard arguments.indices.contains(index), let integer = arguments[index].integer else { throw mismatch(index, "an integer") }
+    guard arguments.indices.contains(index), let integer = arguments[index].integer else { throw mismatch(index, "integer") }
     return integer
   }
 
   func number(_ index: Int) throws(OperationFailure) -> Double {
-    guard let number = try datum(index).number else { throw mismatch(index, "a number") }
+    guard let number = try datum(index).number else { throw mismatch(index, "number") }
     return number
   }
 
@@ -63,13 +63,12 @@ struct OperationCall {
   func dictionary(_ index: Int) throws(OperationFailure) -> DatumDictionary {
     if isNil(index) { return [:] }
     let datum = try datum(index)
-    guard let dictionary = datum.dict else { throw mismatch(index, "a dict") }
+    guard let dictionary = datum.dict else { throw mismatch(index, "dict") }
     return dictionary
   }
 
   func mismatch(_ index: Int, _ expectation: String) -> OperationFailure {
-    let got = arguments.indices.contains(index) ? arguments[index].description : "nothing"
-    return OperationFailure("\(name): argument \(index + 1) must be \(expectation), got \(got)")
+    OperationFailure("\(name): argument \(index + 1): \(expectation == "number" ? "Expected" : "expected") \(expectation), got \(arguments.indices.contains(index) ? arguments[index].shownBriefly : "nothing")")
   }
 }
 

@@ -7,7 +7,7 @@ struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Read and compile files without running them.",
-    discussion: "Reports unbalanced brackets, undefined symbols and calls of known functions with a wrong number of arguments.")
+    discussion: "Reports unbalanced brackets, undefined symbols, calls of known functions and constructors with a wrong number of arguments, and patterns of constructors that there are not.")
 
   @Argument(help: ArgumentHelp("Source files.", valueName: "file"))
   var files: [String]

@@ -33,8 +33,10 @@ struct Export: ParsableCommand {
         try interpreter.evaluate("(otel/set-cap! 1000000)")
         // Spans of a program that fails are those that are wanted most.
         let outcome = Result {
-          try Telemetry.exporting(interpreter, host) { try interpreter.evaluate(bytes: Files.contents(of: program), file: program) }
+          try Telemetry.startExporter(interpreter, host)
+          try interpreter.evaluate(bytes: Files.contents(of: program), file: program)
         }
+        try interpreter.runAtExit()
         try write("(otel/export-otlp-json (otel/recent))", "(len (otel/recent))", to: file, interpreter, host)
         try outcome.get()
       } else {

@@ -16,7 +16,7 @@ enum Program {
   /// Seconds after which a program that was told to stop is ended from outside: a primitive that takes long hears nothing.
   private static let grace = 3.0
 
-  /// Runs `body` with a fresh interpreter and ends the process: with 0, or with 1 after showing the error that it threw.
+  /// Runs `body` with a fresh interpreter, does what it has given to `at-exit`, and ends the process: with 0, or with 1 after showing the error that it threw.
   ///
   /// - Parameters:
   ///   - heapLimit: bytes that values may take; half of the machine's memory by default.
@@ -47,6 +47,7 @@ enum Program {
         }
         do {
           try body(interpreter, host)
+          try interpreter.runAtExit()
           host.flush()
           guard let failure = host.outputFailure else { return 0 }
           complain("sx: cannot write the output: \(failure)")
@@ -54,6 +55,7 @@ enum Program {
         } catch {
           guard deadline.hasPassed else {
             show(error, on: host)
+            try? interpreter.runAtExit()
             return 1
           }
           var diagnostic = error as? Diagnostic ?? Diagnostic(message: late)

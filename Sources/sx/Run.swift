@@ -31,14 +31,9 @@ struct Run: ParsableCommand {
       let isStandardInput = file == "-"
       let bytes = isStandardInput ? try Files.standardInput() : try Files.contents(of: file)
       let name = isStandardInput ? "<stdin>" : file
-      // The exporter uses what the script may not.
-      if sandbox != nil {
-        try interpreter.evaluate(bytes: bytes, file: name)
-        return
-      }
-      try Telemetry.exporting(interpreter, host) {
-        try interpreter.evaluate(bytes: bytes, file: name)
-      }
+      // The exporter uses what a script in a sandbox may not.
+      if sandbox == nil { try Telemetry.startExporter(interpreter, host) }
+      try interpreter.evaluate(bytes: bytes, file: name)
     }
   }
 }

@@ -74,10 +74,9 @@ struct Serve: ParsableCommand {
         outside.flush()
       }
       do {
-        try Telemetry.exporting(interpreter, outside) {
-          let serve = workers > 1 ? "host/-serve-with-workers \(workers)" : "host/serve"
-          try interpreter.evaluate("(\(serve) \(application) \(port) \(StringLiteral.of(host)))", file: Self.caller)
-        }
+        try Telemetry.startExporter(interpreter, outside)
+        let serve = workers > 1 ? "host/-serve-with-workers \(workers)" : "host/serve"
+        try interpreter.evaluate("(\(serve) \(application) \(port) \(StringLiteral.of(host)))", file: Self.caller)
       } catch let diagnostic as Diagnostic where diagnostic.location?.file == Self.caller {
         // The place is our own line of SX, which tells the user nothing.
         throw HostError(diagnostic.message)

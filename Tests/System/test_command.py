@@ -285,6 +285,47 @@ def test_an_exit_in_what_at_exit_was_given_goes_on_with_the_rest_and_has_the_las
     assert (outcome.status, outcome.out) == (9, "last\nfirst\n")
 
 
+def test_exit_in_a_coroutine_leaves_the_dynamic_winds_of_those_that_resumed_it_too(sx):
+    outcome = sx(
+        "eval",
+        """
+        (define (around name thunk) (dynamic-wind (fn () nil) thunk (fn () (println name))))
+        (at-exit (fn () (println "at exit")))
+        (around "first" (fn ()
+          (coroutine-resume (make-coroutine (fn ()
+            (around "second" (fn ()
+              (coroutine-resume (make-coroutine (fn () (around "third" (fn () (exit 4)))))))))))
+          (println "went on")))
+        """,
+    )
+    assert (outcome.status, outcome.out, outcome.err) == (4, "third\nsecond\nfirst\nat exit\n", "")
+
+
+@pytest.mark.parametrize("command", ["eval", "run"])
+@pytest.mark.parametrize(
+    "source, status, says",
+    [
+        ('(println "end")', 0, ""),
+        ('(println "end") (error "uncaught")', 1, "error: uncaught\n"),
+        ('(println "end") (raise 1)', 1, "error: "),
+    ],
+)
+def test_what_at_exit_was_given_is_done_at_the_end_of_the_program_too(sx, command, source, status, says):
+    source = '(at-exit (fn () (println "first"))) (at-exit (fn () (error "dropped"))) (at-exit (fn () (println "last"))) ' + source + " nil"
+    sx.write("ending.sx", source)
+    outcome = sx(command, source if command == "eval" else "ending.sx")
+    assert outcome.status == status
+    assert outcome.out.replace("nil\n", "") == "end\nlast\nfirst\n"
+    assert outcome.err.startswith(says)
+    assert bool(outcome.err) == bool(says)
+
+
+def test_what_at_exit_was_given_may_wait_and_has_the_last_word_at_the_end_too(sx):
+    outcome = sx("eval", '(at-exit (fn () (sleep 1) (println "waited"))) (at-exit (fn () (exit 9))) (error "uncaught")')
+    assert (outcome.status, outcome.out) == (9, "waited\n")
+    assert outcome.err.startswith("error: uncaught\n")
+
+
 def test_output_that_cannot_be_written_is_a_failure(sx):
     for command in (["eval", '(println "lost")'], ["eval", "1"]):
         with open("/dev/full", "wb") as full:
@@ -749,6 +790,48 @@ def test_check_finds_a_wrong_number_of_arguments(sx, call, name):
     report = outcome.out + outcome.err
     assert "arity.sx:3:3" in report
     assert name in report
+
+
+CONSTRUCTORS = """(define (early) (Circle 1 2))
+(define-type Shape (Circle radius) (Square side) (Empty))
+(define-record-type point (make-point x y) point? (x point-x) (y point-y))
+"""
+
+
+@pytest.mark.parametrize(
+    "source, problem",
+    [
+        ("(Circle)", ":4:1\n"),
+        ("(list (Empty 1))", "Empty: expected 0 args, got 1"),
+        ("(make-point 1)", "make-point: expected 2 arguments, got 1"),
+        ("(define (f s)\n  (match s\n    ((Sqaure a) a)))", "match: no constructor is called Sqaure, did you mean `Square`?\n  at shapes.sx:6:6\n"),
+        ("(match {:in (Circle 1)}\n  ({:in (Circel r)} r))", ":5:9\n"),
+        ("(match (Circle 1)\n  ((Circle a b) a))", "match: Circle has 1 field, and this pattern has 2\n  at shapes.sx:5:4\n"),
+    ],
+)
+def test_check_knows_what_constructors_take_and_which_there_are(sx, source, problem):
+    sx.write("shapes.sx", CONSTRUCTORS + source)
+    outcome = sx("check", "shapes.sx")
+    assert outcome.status == 1
+    assert "Circle: expected 1 args, got 2\n  at shapes.sx:1:17\n" in outcome.err
+    assert problem in outcome.err
+    assert outcome.err.endswith("sx: 2 problems\n")
+
+
+def test_check_is_silent_about_constructors_it_does_not_know_and_local_ones(sx):
+    sx.write("lib.sx", "(define-type Tree (Leaf) (Branch left right))")
+    sx.write(
+        "main.sx",
+        """(load "lib.sx")
+(define (size tree) (match tree ((Leaf) 0) ((Branch l r) (+ 1 (size l) (size r))) ((Elsewhere x) x)))
+(define (local) (define-type L (Branch a)) (Branch 1))
+(define-type Two (Pair a b))
+(define (Pair &rest all) all)
+(Pair 1 2 3)
+""",
+    )
+    outcome = sx("check", "main.sx")
+    assert (outcome.status, outcome.err) == (0, "")
 
 
 def test_check_reports_on_several_files(sx):

@@ -1,7 +1,7 @@
 /// Quasiquotation: a template becomes the calls that build it.
 extension Analyzer {
   func isForm(_ v: Value, _ names: StaticString...) -> Bool {
-    guard v.isListCell, v.length == 2 else { return false }
+    guard v.isListCell, v.length > 0 else { return false }
     let head = machine.heap.element(v, 0)
     return names.contains { head == machine.symbol($0) }
   }
@@ -25,29 +25,40 @@ extension Analyzer {
     try machine.nativeStack.check(item.span)
     let parts = items(v, item.span)
     if isForm(v, "unquote") {
-      if level == 1 { return try expression(parts[1], scope, tail: false) }
-      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
+      guard level == 1 else { return try elements(parts, level - 1, scope, item.span) }
+      guard parts.count == 2 else { throw syntaxError("`,` stands before one form, got \(parts.count - 1)", item.span, hint: "in a list, (unquote a b) is several elements") }
+      return try expression(parts[1], scope, tail: false)
     }
-    if isForm(v, "quasiquote") {
+    if isForm(v, "quasiquote"), parts.count == 2 {
       return listOf([.constant(parts[0].value), try quasiquote(parts[1], level + 1, scope)], item.span)
     }
     if isForm(v, "splice-unquote", "unquote-splicing") {
       guard level > 1 else { throw syntaxError("`,@` needs a list around it", item.span) }
-      return listOf([.constant(parts[0].value), try quasiquote(parts[1], level - 1, scope)], item.span)
+      return try elements(parts, level - 1, scope, item.span)
     }
+    return try elements(parts, level, scope, item.span)
+  }
+
+  /// A list of templates. What `,@,@x` and `,,@x` leave behind is an unquote of several forms, or of none; in a list it stands for as many elements.
+  private mutating func elements(_ parts: [Item], _ level: Int, _ scope: Scope, _ span: SourceSpan) throws -> Node {
     var runs: [Node] = [], run: [Node] = []
     for part in parts {
       if level == 1, isForm(part.value, "splice-unquote", "unquote-splicing") {
-        if !run.isEmpty { runs.append(listOf(run, item.span)) }
+        if !run.isEmpty { runs.append(listOf(run, span)) }
         run = []
-        runs.append(try expression(items(part.value, part.span)[1], scope, tail: false))
+        for spliced in items(part.value, part.span).dropFirst() {
+          // So that an error names this form, and not the template.
+          runs.append(call(.constant(machine.original(machine.globalIndex(machine.symbol("quasiquote/-spliced"))) ?? .nil), [try expression(spliced, scope, tail: false)], part.span))
+        }
+      } else if level == 1, isForm(part.value, "unquote") {
+        for form in items(part.value, part.span).dropFirst() { run.append(try expression(form, scope, tail: false)) }
       } else {
         run.append(try quasiquote(part, level, scope))
       }
     }
-    if runs.isEmpty { return listOf(run, item.span) }
-    if !run.isEmpty { runs.append(listOf(run, item.span)) }
-    return call(.constant(machine.concatNative), runs, item.span)
+    if runs.isEmpty { return listOf(run, span) }
+    if !run.isEmpty { runs.append(listOf(run, span)) }
+    return call(.constant(machine.concatNative), runs, span)
   }
 
   func listOf(_ nodes: [Node], _ span: SourceSpan) -> Node { call(.constant(machine.listNative), nodes, span) }

@@ -164,19 +164,18 @@ extension Compiler {
 
   /// The instruction for arithmetic with a number that stands in the source, and which operand is not that number.
   func constantOperand(_ operation: OpenCoded, _ arguments: [Node]) -> (Op, Int, Value)? {
-    func number(_ i: Int) -> Value? {
-      guard mayUseNearConstants, case .constant(let v) = arguments[i], v.isFix || v.isFlo else { return nil }
-      return v
+    func op(_ i: Int) -> (Op, Value)? {
+      guard mayUseNearConstants, case .constant(let v) = arguments[i] else { return nil }
+      switch operation {
+      case .add where v.isFlo: return (.addDouble, v)
+      case .subtract where v.isFlo: return (.subtractDouble, v)
+      case .multiply where v.isFlo: return (.multiplyDouble, v)
+      case .multiply where v.isFix: return (.multiplyInteger, v)
+      default: return nil
+      }
     }
-    let op: Op
-    switch operation {
-    case .add: op = .addConstant
-    case .subtract: op = .subtractConstant
-    case .multiply: op = .multiplyConstant
-    default: return nil
-    }
-    if let constant = number(1) { return (op, 0, constant) }
-    if operation != .subtract, let constant = number(0) { return (op, 1, constant) }
+    if let (op, constant) = op(1) { return (op, 0, constant) }
+    if operation != .subtract, let (op, constant) = op(0) { return (op, 1, constant) }
     return nil
   }
 

@@ -39,8 +39,8 @@ enum Op: UInt8 {
 
   /// [a] ← [b] op [c]. n: which argument of the expression [c] is, for messages.
   case add, subtract, multiply, mod, divide, quotient, remainder
-  /// [a] ← [b] op the constant at distance c. n: one more than which argument [b] is.
-  case addConstant, subtractConstant, multiplyConstant
+  /// [a] ← [b] op the constant at distance c, a double that is not boxed or an integer. n: one more than which argument [b] is.
+  case addDouble, subtractDouble, multiplyDouble, multiplyInteger
   /// [a] ← [c] + b (signed). n = 1: the source says minus -b, n = 2: `inc`, n = 3: `dec`.
   case addInteger
   /// [a] ← [b] op [c], op [b]. `rest` with n = 1: nobody but a walking loop will see the result.

@@ -128,18 +128,6 @@ extension Machine {
     try enter(try boundGlobal(globalIndex(symbol("control/-exit-from-outside"))), slot, 1)
   }
 
-  /// The running fiber has left its winders on the way to an exit: so does the one that waits for it, and the last one exits.
-  func continueExit(_ status: Value, _ slot: Registers) throws {
-    guard let resumer = current.resumer else {
-      slot[1] = status
-      return try enter(try boundGlobal(globalIndex(symbol("control/-finish-program"))), slot, 1)
-    }
-    current.resumer = nil
-    current.status = .finished
-    load(resumer)
-    try beginExit(Int32(truncatingIfNeeded: status.fixValue))
-  }
-
   /// Between two fibers: the ones that are to end and wait, for the host or for their turn, will end when their turn comes.
   func stopParked(_ numbers: [UInt64: Interruption]) {
     guard !numbers.isEmpty else { return }

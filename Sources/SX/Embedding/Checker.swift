@@ -8,8 +8,12 @@ struct Checker {
   private var defined: Set<Int> = []
   /// Files that were looked into because of a `load`.
   private var loaded: Set<String> = []
+  private var constructors: ConstructorCheck
 
-  init(_ machine: Machine) { self.machine = machine }
+  init(_ machine: Machine) {
+    self.machine = machine
+    constructors = ConstructorCheck(machine)
+  }
 
   mutating func check(_ source: [UInt8], file: String) -> [Diagnostic] {
     do {
@@ -18,6 +22,7 @@ struct Checker {
       note(error)
     }
     reportUndefined()
+    do { for mistake in try constructors.mistakes() { note(mistake) } } catch { note(error) }
     return found.sorted { ($0.location?.line ?? 0, $0.location?.column ?? 0) < ($1.location?.line ?? 0, $1.location?.column ?? 0) }
   }
 
@@ -84,10 +89,13 @@ struct Checker {
       let lambda = try analyzer.topLevel(form, span)
       mentioned += seen
       for mistake in mistakes { note(mistake) }
-      var calls = CallChecker(machine: machine)
+      let patterns = constructors.patternCount
+      var calls = CallChecker(machine: machine, constructors: constructors)
       try calls.check(lambda.body)
       for mistake in calls.mistakes { note(mistake) }
       defined.formUnion(calls.defined)
+      constructors = calls.constructors
+      constructors.endForm(form, defined: calls.defined, since: patterns)
       _ = try Compiler.compile(machine, lambda)
       // A function that macros of this text may call must exist; making a closure has no other effect.
       if case .defineGlobal(let index, .lambda(let function), _) = lambda.body {
@@ -104,9 +112,9 @@ struct Checker {
     guard form.isListCell, form.length == 2, machine.heap.element(form, 0) == machine.symbol("load") else { return }
     let path = machine.heap.element(form, 1)
     guard path.isString, let loader = try? machine.openSource(path.text, from: file), loaded.insert(loader.text.file).inserted else { return }
-    let (kept, mentions) = (found, mentioned)
+    let (kept, mentions, uses) = (found, mentioned, constructors.uses)
     try? read(loader.text)
-    (found, mentioned) = (kept, mentions)
+    (found, mentioned, constructors.uses) = (kept, mentions, uses)
   }
 }
 
@@ -115,8 +123,12 @@ struct CallChecker {
   let machine: Machine
   private(set) var defined: Set<Int> = []
   private(set) var mistakes: [SyntaxError] = []
+  private(set) var constructors: ConstructorCheck
 
-  init(machine: Machine) { self.machine = machine }
+  init(machine: Machine, constructors: ConstructorCheck) {
+    self.machine = machine
+    self.constructors = constructors
+  }
 
   mutating func check(_ node: Node) throws {
     switch node {
@@ -137,6 +149,7 @@ struct CallChecker {
     case .handlerBind(let clauses, let body, _): try check([clauses, body])
     case .call(let function, let arguments, let span):
       try check([function] + arguments)
+      constructors.note(function, arguments, span)
       guard case .global(let index, _) = function, !defined.contains(index) else { return }
       let v = try machine.globalValue(index)         // evaluates a definition of the prelude, which has no other effect
       if v.isKind(.native), let message = v.native.arityProblem(arguments.count) {

@@ -83,7 +83,9 @@ extension Machine {
     var result = Diagnostic(message: shortened(([error.message] + error.irritants.filter { $0.object(as: ErrorObject.self) == nil }.map { Printer.text($0, self) }).joined(separator: " ")))
     result.interruption = error.interruption
     result.underlyingError = error.underlyingError
-    result.hint = error.hint ?? Hint.text(for: result.message, error.kind)
+    // Who is given a value to call is not written as a call.
+    let isCalledForUser = error.stackTrace?.entries.first.map { sources.text(at: $0.span.start)?.isPrelude ?? false } ?? false
+    result.hint = error.hint ?? Hint.text(for: result.message, error.kind.hasPrefix("call of ") && isCalledForUser ? "call for the user" : error.kind)
     fill(&result, error.stackTrace ?? StackTrace(), error.span)
     if let name = error.undefinedName {
       narrow(&result, to: name)
@@ -123,8 +125,8 @@ extension Machine {
   private func fill(_ result: inout Diagnostic, _ trace: StackTrace, _ span: SourceSpan) {
     var omittedAfter = trace.omittedAfter
     for (i, entry) in trace.entries.enumerated() {
-      // The calls that evaluate one form after the other are of no interest to anybody.
-      guard !entry.name.hasPrefix("control/-run-") else {
+      // How a function of the prelude goes about it is of no interest to anybody, nor are the calls that evaluate one form after the other.
+      guard !entry.name.contains("/-") || !(sources.text(at: entry.span.start)?.isPrelude ?? false) else {
         if i < trace.omittedAfter { omittedAfter -= 1 }
         continue
       }

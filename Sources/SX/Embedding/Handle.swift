@@ -23,6 +23,9 @@ public final class Handle: CustomStringConvertible {
   /// What `type-of` says.
   public var typeName: String { interpreter.machine.typeName(value) }
 
+  /// The type and, where it is short, the value: how messages name what they got.
+  public var shownBriefly: String { interpreter.machine.shown(value) }
+
   /// A copy as plain data. Throws a `Diagnostic` for functions and other values that are no data, and for very deep nesting.
   public func datum() throws -> Datum {
     do { return try interpreter.machine.datum(value) } catch let raise as Raise { throw interpreter.machine.diagnostic(raise) }

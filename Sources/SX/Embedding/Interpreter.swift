@@ -51,6 +51,15 @@ public final class Interpreter {
   @discardableResult
   public func call(_ function: Handle, _ arguments: [Handle]) throws -> Handle { try run(function.value, arguments.map(\.value)) }
 
+  /// Does what `at-exit` was given, the latest first, as `exit` does: for a host whose program has come to its end, or failed. Does nothing when that was
+  /// nothing, or has been done. What a thunk raises is dropped; when it exits, the host is told so.
+  ///
+  /// - Throws: a `Diagnostic`, when a limit or a cancellation has ended it.
+  public func runAtExit() throws {
+    guard machine.globals[machine.globalIndex(machine.symbol("control/-at-exit"))] != .unbound else { return }
+    try finish { spawn(try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-at-exit"))), [], $0) }
+  }
+
   /// Runs all forms of a loader.
   func run(baseDirectory: String?, _ makeLoader: () throws -> Loader) throws -> Handle {
     guard machine.isInsideCall else { return try finish { spawn(baseDirectory: baseDirectory, completion: $0, makeLoader) } }
@@ -69,12 +78,13 @@ public final class Interpreter {
   }
 
   /// Runs fibers until the one that `start` makes has ended. Blocks while every fiber waits.
-  func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) throws -> Handle {
+  @discardableResult
+  func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) throws -> FiberID) throws -> Handle {
     var outcome: Result<Handle, Diagnostic>?
     machine.beginRun()
     defer { machine.endRun() }
     takeMail()
-    let fiber = start { outcome = $0 }
+    let fiber = try start { outcome = $0 }
     machine.awaited.append(fiber.number)
     defer { machine.awaited.removeLast() }
     while true {

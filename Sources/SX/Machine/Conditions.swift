@@ -2,9 +2,17 @@
 ///
 /// The handler stack is a chain of records on the heap, so that a continuation or a fiber saves it with one word. A record of
 /// `guard` says where control goes; a record of `handler-bind` holds the list of predicates and handlers, which run at the point of the signal.
+///
+/// The handlers of a coroutine go on in the fiber that resumed it. A handler found there runs in the coroutine, with handlers in place that belong to
+/// another fiber, so every record says whose it is.
 enum HandlerRecord {
   static let next = 1, clauses = 2, pc = 3, base = 4, frame = 5, winders = 6, bindings = 7
   static let words = 8
+
+  /// Where the registers of a guard stand, and in which fiber: a stack has less than 2^26 slots.
+  static func place(_ base: Int, _ fiber: UInt64) -> Value { .fix(Int(fiber) << 26 | base) }
+  static func base(of record: Value) -> Int { record.word(base).fixValue & (1 << 26 - 1) }
+  static func fiber(of record: Value) -> UInt64 { UInt64(record.word(base).fixValue >> 26) }
 }
 
 extension Machine {
@@ -16,7 +24,7 @@ extension Machine {
     cell[HandlerRecord.next] = state.pointee.handlers.bits
     cell[HandlerRecord.clauses] = Value.nil.bits
     cell[HandlerRecord.pc] = UInt64(UInt(bitPattern: target)) | 1          // looks like an integer to the collector
-    cell[HandlerRecord.base] = Value.fix(base - current.stack).bits
+    cell[HandlerRecord.base] = HandlerRecord.place(base - current.stack, current.identity).bits
     cell[HandlerRecord.frame] = Value.fix((fp - current.frames) << 17 | register).bits
     cell[HandlerRecord.winders] = state.pointee.winders.bits
     cell[HandlerRecord.bindings] = state.pointee.bindings.bits
@@ -28,7 +36,53 @@ extension Machine {
     for i in 1..<HandlerRecord.words { cell[i] = Value.nil.bits }
     cell[HandlerRecord.next] = state.pointee.handlers.bits
     cell[HandlerRecord.clauses] = clauses.bits
+    cell[HandlerRecord.base] = HandlerRecord.place(0, current.identity).bits
     state.pointee.handlers = Value(cell)
+  }
+
+  func isOwn(_ record: Value) -> Bool { HandlerRecord.fiber(of: record) == current.identity }
+
+  /// The first record that is in force, from one in the chain of a fiber outward, and then among those that wait for that fiber; nil when there is none.
+  ///
+  /// A coroutine may yield inside of a handler, and be resumed by somebody else when the handlers around that handler are gone.
+  func handlerInForce(_ start: Value, in chain: Fiber) -> Value {
+    var record = start, fiber = chain
+    while true {
+      if !record.isNil {
+        if isOwn(record) { return record }
+        if let owner = resumer(numbered: HandlerRecord.fiber(of: record)) {
+          guard record.word(HandlerRecord.clauses).isNil else { return record }
+          var own = owner.saved.handlers
+          while !own.isNil, own != record { own = own.word(HandlerRecord.next) }
+          if !own.isNil { return record }
+        }
+      }
+      guard let next = fiber.resumer else { return .nil }
+      fiber = next
+      record = fiber.saved.handlers
+    }
+  }
+  /// The handlers that stand outside of a record.
+  func handlers(outside record: Value) -> Value {
+    let owner = isOwn(record) ? current : resumer(numbered: HandlerRecord.fiber(of: record)) ?? current
+    return handlerInForce(record.word(HandlerRecord.next), in: owner)
+  }
+  /// A fiber that waits for the running coroutine, or for one that does.
+  private func resumer(numbered identity: UInt64) -> Fiber? {
+    var next = current.resumer
+    while let fiber = next {
+      if fiber.identity == identity { return fiber }
+      next = fiber.resumer
+    }
+    return nil
+  }
+
+  /// While a handler runs: what stands outside of it. Nil means nothing at all, and not what those have who wait for the running coroutine.
+  func setHandlers(outside record: Value) {
+    state.pointee.handlers = record
+    guard record.isNil, let resumer = current.resumer else { return }
+    pushHandlers(heap.emptyList())
+    state.pointee.handlers.setWord(HandlerRecord.base, HandlerRecord.place(0, resumer.outermost.identity))
   }
 
   /// May the guard of `record` let a condition pass?
@@ -40,7 +94,7 @@ extension Machine {
   func transfer(to record: Value, _ condition: Value, from origin: Value = .nil) {
     let frame = record.word(HandlerRecord.frame).fixValue
     state.pointee.pc = InstructionPointer(bitPattern: UInt(record.cell[HandlerRecord.pc] & ~1)).unsafelyUnwrapped
-    state.pointee.base = current.stack + record.word(HandlerRecord.base).fixValue
+    state.pointee.base = current.stack + HandlerRecord.base(of: record)
     state.pointee.fp = current.frames + frame >> 17
     state.pointee.handlers = record.word(HandlerRecord.next)
     state.pointee.winders = record.word(HandlerRecord.winders)
@@ -55,12 +109,16 @@ extension Machine {
   /// Hands a condition to the innermost handler. `slot` is free for a call, and where the value of `raise-continuable` goes.
   func signal(_ raise: Raise, slot: Registers) throws {
     if let error = raise.condition.object(as: ErrorObject.self), error.stackTrace == nil { error.stackTrace = captureTrace() }
-    let record = state.pointee.handlers
+    var record = state.pointee.handlers, slot = slot
+    if record.isNil || !isOwn(record) { record = handlerInForce(record, in: current) }
     guard !record.isNil else { return try leaveFiber(raise, slot: slot) }
     // The place of a raise that can be continued has to be kept for a guard that may let it pass; SX code does that.
     let isGuard = record.word(HandlerRecord.clauses).isNil && !(raise.isContinuable && mayPass(record))
-    if isGuard, record.word(HandlerRecord.winders) == state.pointee.winders { return transfer(to: record, raise.condition) }
-    let slot = try roomForCall(slot)
+    if isGuard {
+      while !isOwn(record), state.pointee.winders.isNil, leaveCoroutineForGood() { slot = Fiber.top(state.pointee.base) }
+      if isOwn(record), record.word(HandlerRecord.winders) == state.pointee.winders { return transfer(to: record, raise.condition) }
+    }
+    slot = try roomForCall(slot)
     if isGuard {
       slot[1] = record
       slot[2] = raise.condition
@@ -77,8 +135,8 @@ extension Machine {
   /// A slot with room for the arguments of a call behind it.
   func roomForCall(_ slot: Registers) throws -> Registers { try room(at: slot, 8) }
 
-  /// No handler in this fiber: the condition leaves it, through whatever `dynamic-wind` is in the way.
-  private func leaveFiber(_ raise: Raise, slot: Registers) throws {
+  /// No handler in this fiber, or in those that wait for it: the condition leaves it, through whatever `dynamic-wind` is in the way.
+  func leaveFiber(_ raise: Raise, slot: Registers) throws {
     if state.pointee.winders.isNil { return try uncaught(raise) }
     // The after-thunks run on the same stack, and the trace would show them.
     current.leavingTrace = raise.trace ?? (raise.condition.object(as: ErrorObject.self) == nil ? captureTrace() : nil)
@@ -87,19 +145,28 @@ extension Machine {
     try enter(try boundGlobal(globalIndex(symbol("control/-leave-fiber"))), slot, 1)
   }
 
-  /// In a coroutine the condition goes on in the fiber that resumed it.
+  /// In a coroutine the condition leaves the fiber that resumed it as well.
   private func uncaught(_ raise: Raise) throws {
     var raise = raise
-    if let trace = current.leavingTrace {
-      raise.trace = trace
-      current.leavingTrace = nil
-    }
-    if raise.trace == nil, raise.condition.object(as: ErrorObject.self) == nil { raise.trace = captureTrace() }
-    guard let resumer = current.resumer else { throw raise }
+    repeat {
+      if let trace = current.leavingTrace {
+        raise.trace = trace
+        current.leavingTrace = nil
+      }
+      if raise.trace == nil, raise.condition.object(as: ErrorObject.self) == nil { raise.trace = captureTrace() }
+      guard leaveCoroutineForGood() else { throw raise }
+    } while state.pointee.winders.isNil
+    try leaveFiber(raise, slot: Fiber.top(state.pointee.base))
+  }
+
+  /// The running coroutine ends without a value, because control goes to where a fiber stands that waits for it. False when it is no coroutine.
+  func leaveCoroutineForGood() -> Bool {
+    guard let resumer = current.resumer else { return false }
     current.resumer = nil
     current.status = .finished
     load(resumer)
-    try signal(raise, slot: resumer.stack + resumer.resultOffset)
+    resumer.stack[resumer.resultOffset] = .nil
+    return true
   }
 
   /// An error left the loop: hand it to a handler of the running fiber. Throws what no script may catch.
@@ -144,8 +211,10 @@ extension Machine {
   func error(_ message: String, hint: String? = nil, irritants: [Value] = []) -> Raise {
     Raise(condition: heap.allocate(object: ErrorObject(message: message, irritants: irritants, hint: hint)))
   }
-  func wrongType(_ name: String, _ position: Int, _ expected: String, _ got: Value) -> Raise {
-    error("\(name): argument \(position): expected \(expected), got \(shown(got))")
+  /// - Parameter within: `got` is an element of the argument.
+  func wrongType(_ name: String, _ position: Int, _ expected: String, _ got: Value, within: Bool = false) -> Raise {
+    // The contract writes this one with a capital letter, and programs may look for it.
+    error("\(name): argument \(position): \(expected == "number" ? "Expected" : "expected") \(expected), got \(within ? "one with " : "")\(shown(got))")
   }
   /// For arithmetic: which of the two arguments is at fault.
   func notANumber(_ name: String, _ a: Value, _ b: Value, _ position: Int = 2) -> Raise {

@@ -33,8 +33,8 @@ struct CapturedStack {
   }
 }
 
-/// The rest of a fiber's work, as a value: copies of both stacks and the dynamic state. May be resumed any number of times, in that fiber: another
-/// one would lose the rest of its own work.
+/// The rest of a fiber's work, as a value: copies of both stacks and the dynamic state. May be resumed any number of times, in that fiber, or in a coroutine
+/// that it waits for, which then ends. Another one would lose the rest of its own work.
 final class Continuation: HeapObject {
   let stack: CapturedStack
   private let fiber: UInt64
@@ -42,7 +42,7 @@ final class Continuation: HeapObject {
   private let isOfEvaluation: Bool
 
   init(_ fiber: Fiber, _ state: MachineState, slot: Registers) {
-    self.fiber = fiber.number
+    self.fiber = fiber.identity
     isOfEvaluation = fiber.isEvaluation
     stack = CapturedStack(fiber, state, from: fiber.stack, firstFrame: 0, to: slot)
   }
@@ -51,20 +51,37 @@ final class Continuation: HeapObject {
   override var externalBytes: Int { stack.externalBytes }
   override func trace(_ marker: inout Marker) { stack.trace(&marker) }
 
-  /// May the running fiber go on with it? At a prompt every turn is an evaluation of its own, and may go back to one that has ended.
-  fileprivate func belongs(to machine: Machine) -> Bool {
-    if machine.current.number == fiber { return true }
-    return isOfEvaluation && machine.current.isEvaluation && !machine.isAlive(fiber)
+  /// May a fiber go on with it? At a prompt every turn is an evaluation of its own, and may go back to one that has ended.
+  fileprivate func belongs(to other: Fiber, _ machine: Machine) -> Bool {
+    if other.identity == fiber { return true }
+    return isOfEvaluation && other.isEvaluation && !machine.isAlive(fiber)
   }
+  /// May the running fiber go on with it?
+  func isOwn(_ machine: Machine) -> Bool { belongs(to: machine.current, machine) }
+  /// May a fiber that waits for the running coroutine, or for one that does?
+  fileprivate func leadsOut(_ machine: Machine) -> Bool {
+    var next = machine.current.resumer
+    while let fiber = next {
+      if belongs(to: fiber, machine) { return true }
+      next = fiber.resumer
+    }
+    return false
+  }
+  fileprivate func adopt(_ other: Fiber) { other.identity = fiber }
 }
 
 extension Machine {
-  /// Goes on with a continuation. When winders have to run on the way, SX code does that first.
+  /// Goes on with a continuation. When winders have to run on the way, SX code does that first. Coroutines on the way out end.
   func resume(_ continuation: Continuation, _ k: Value, with v: Value, _ slot: Registers) throws {
-    guard continuation.belongs(to: self) else {
-      throw error("the continuation belongs to another fiber", hint: "a coroutine hands values on with `coroutine-yield`; the continuations of `shift` go on in any fiber")
+    var slot = slot
+    if !continuation.isOwn(self) {
+      guard continuation.leadsOut(self) else {
+        throw error("the continuation belongs to another fiber", hint: "a coroutine hands values on with `coroutine-yield`; the continuations of `shift` go on in any fiber")
+      }
+      while !continuation.isOwn(self), state.pointee.winders.isNil, leaveCoroutineForGood() {}
+      slot = try roomForCall(Fiber.top(state.pointee.base))
     }
-    if continuation.winders == state.pointee.winders { return try reinstate(continuation, v) }
+    if continuation.isOwn(self), continuation.winders == state.pointee.winders { return try reinstate(continuation, v) }
     slot[1] = k
     slot[2] = v
     try enter(try boundGlobal(globalIndex(symbol("control/-reenter"))), slot, 2)
@@ -75,7 +92,7 @@ extension Machine {
     func leads(_ fiber: Fiber) -> Bool {
       var next: Fiber? = fiber
       while let fiber = next {
-        if fiber.number == number { return true }
+        if fiber.identity == number { return true }
         next = fiber.resumer
       }
       return false
@@ -85,6 +102,7 @@ extension Machine {
 
   func reinstate(_ continuation: Continuation, _ v: Value) throws {
     let fiber = current, captured = continuation.stack
+    continuation.adopt(fiber)
     let needed = captured.values.count + 64
     if fiber.stack + needed > state.pointee.stackEnd { try growStack(to: needed) }
     captured.values.withUnsafeBufferPointer { fiber.stack.update(from: $0.baseAddress.unsafelyUnwrapped, count: $0.count) }

@@ -125,7 +125,7 @@ extension Machine {
     var outerWinders = state.pointee.winders
     for _ in 0..<entered { outerWinders = outerWinders.listCount <= 1 ? .nil : heap.rest(outerWinders) }
     var relocation = Relocation(
-      k, heap, registers: (slot - fiber.stack) - k.origin, frames: (state.pointee.fp - fiber.frames) + 1 - k.frameOrigin,
+      k, heap, fiber: fiber.identity, registers: (slot - fiber.stack) - k.origin, frames: (state.pointee.fp - fiber.frames) + 1 - k.frameOrigin,
       handlers: state.pointee.handlers, winders: outerWinders, bindings: state.pointee.bindings)
 
     fiber.frames[state.pointee.fp - fiber.frames] = Frame(pc: state.pointee.pc, base: state.pointee.base)
@@ -149,6 +149,7 @@ extension Machine {
 /// Makes the dynamic state of a captured part fit the place where it goes on.
 private struct Relocation {
   private let heap: Heap
+  private let fiber: UInt64
   private let registers: Int, frames: Int
   private let outerWinders: Value
   private let markedWinders: Int
@@ -158,8 +159,9 @@ private struct Relocation {
   private var knownWinders: [UInt64: Value] = [:]
   private var guards: [Value] = []
 
-  init(_ k: DelimitedContinuation, _ heap: Heap, registers: Int, frames: Int, handlers: Value, winders: Value, bindings: Value) {
+  init(_ k: DelimitedContinuation, _ heap: Heap, fiber: UInt64, registers: Int, frames: Int, handlers: Value, winders: Value, bindings: Value) {
     self.heap = heap
+    self.fiber = fiber
     self.registers = registers
     self.frames = frames
     outerWinders = winders
@@ -167,7 +169,7 @@ private struct Relocation {
     // The binding of the prompt first: what lies below it is that of the caller.
     let marked = k.mark.word(HandlerRecord.bindings)
     known[marked.bits] = Relocation.binding(marked, next: bindings, heap)
-    let mark = Relocation.record(k.mark, next: handlers, heap)
+    let mark = Relocation.record(k.mark, next: handlers, heap, fiber)
     mark.setWord(HandlerRecord.frame, bindings)
     mark.setWord(HandlerRecord.winders, winders)
     mark.setWord(HandlerRecord.bindings, known[marked.bits] ?? .nil)
@@ -187,10 +189,10 @@ private struct Relocation {
 
   private mutating func copyHandlers(_ start: Value) {
     for v in fresh(start, HandlerRecord.next) {
-      let copy = Relocation.record(v, next: known[v.word(HandlerRecord.next).bits] ?? .nil, heap)
+      let copy = Relocation.record(v, next: known[v.word(HandlerRecord.next).bits] ?? .nil, heap, fiber)
       if v.word(HandlerRecord.clauses).isNil {
         let frame = v.word(HandlerRecord.frame).fixValue
-        copy.setWord(HandlerRecord.base, .fix(v.word(HandlerRecord.base).fixValue + registers))
+        copy.setWord(HandlerRecord.base, HandlerRecord.place(HandlerRecord.base(of: v) + registers, fiber))
         copy.setWord(HandlerRecord.frame, .fix(((frame >> 17) + frames) << 17 | frame & 0x1FFFF))
         guards.append(copy)
       }
@@ -211,10 +213,11 @@ private struct Relocation {
     for other in found { foreign.insert(other.bits) }
     return []
   }
-  private static func record(_ v: Value, next: Value, _ heap: Heap) -> Value {
+  private static func record(_ v: Value, next: Value, _ heap: Heap, _ fiber: UInt64) -> Value {
     let cell = heap.allocate(words: HandlerRecord.words, header: Kind.handler.header)
     for i in 1..<HandlerRecord.words { cell[i] = v.cell[i] }
     cell[HandlerRecord.next] = next.bits
+    cell[HandlerRecord.base] = HandlerRecord.place(0, fiber).bits
     return Value(cell)
   }
   private static func binding(_ v: Value, next: Value, _ heap: Heap) -> Value {

@@ -26,6 +26,8 @@ final class Fiber: HeapObject {
   }
 
   let number: UInt64
+  /// The number that its handler records and continuations carry: that of another one, which has ended, when it goes on with a continuation of that one.
+  var identity: UInt64
   /// What a switch between fibers reads and writes.
   let record: FiberRecord
   private(set) var stack: Registers {
@@ -88,6 +90,7 @@ final class Fiber: HeapObject {
 
   init(number: UInt64, function: Value, arguments: [Value], halt: InstructionPointer) {
     self.number = number
+    identity = number
     capacity = max(Fiber.initialCapacity, arguments.count + 8)
     let stack = Registers.allocate(capacity: capacity)
     stack.initialize(repeating: .nil, count: capacity)
@@ -96,7 +99,7 @@ final class Fiber: HeapObject {
     // One slot for the result below the bottom frame, then the function and its arguments.
     stack[1] = function
     for (i, argument) in arguments.enumerated() { stack[2 + i] = argument }
-    let state = MachineState(pc: halt, base: stack + 1, fp: frames, stackEnd: stack + capacity, handlers: .nil, winders: .nil, bindings: .nil)
+    let state = MachineState(pc: halt, handlers: .nil, base: stack + 1, winders: .nil, fp: frames, bindings: .nil, stackEnd: stack + capacity)
     super.init()
     record.initialize(to: FiberSwitch(saved: state, stack: stack, resultOffset: 1, startArguments: arguments.count, status: .ready, resumer: nil, cell: .nil, owner: Unmanaged.passUnretained(self)))
   }
@@ -165,20 +168,20 @@ final class Fiber: HeapObject {
   }
 
   private func relocate(to newCapacity: Int, used: Int, frameCount: Int) throws -> (values: Int, frames: Int) {
-    guard let newStack = SystemMemory.tryAllocate(newCapacity, of: Value.self) else { throw Interruption.memory }
-    guard let newFrames = SystemMemory.tryAllocate(newCapacity, of: Frame.self) else {
-      newStack.deallocate()
+    guard let newFrames = SystemMemory.tryAllocate(newCapacity, of: Frame.self) else { throw Interruption.memory }
+    let oldStack = UInt(bitPattern: stack)
+    // The system moves the pages of a long one instead of copying what they hold.
+    guard let newStack = SystemMemory.tryReallocate(stack, newCapacity) else {
+      newFrames.deallocate()
       throw Interruption.memory
     }
     let kept = min(used, newCapacity)
-    newStack.initialize(from: stack, count: kept)
     (newStack + kept).initialize(repeating: .nil, count: newCapacity - kept)
-    let distance = UnsafeMutableRawPointer(newStack) - UnsafeMutableRawPointer(stack)
+    let distance = Int(bitPattern: UInt(bitPattern: newStack) &- oldStack)
     for i in 0..<frameCount {
       newFrames[i] = Frame(pc: frames[i].pc, base: (UnsafeMutableRawPointer(frames[i].base) + distance).assumingMemoryBound(to: Value.self))
     }
     let frameDistance = UnsafeMutableRawPointer(newFrames) - UnsafeMutableRawPointer(frames)
-    stack.deallocate()
     frames.deallocate()
     stack = newStack
     frames = newFrames
@@ -220,18 +223,19 @@ extension FiberRecord {
 }
 
 /// The state of the running fiber that the loop keeps in local variables, and spills here before anything that may look at it or change it.
-/// In raw memory: class properties would cost exclusivity checks.
+/// In raw memory: class properties would cost exclusivity checks. The four that the loop keeps do not lie beside one another: the optimiser would
+/// pair neighbours in one vector register, and take them apart again at every instruction.
 struct MachineState: BitwiseCopyable {
   var pc: InstructionPointer
-  var base: Registers
-  var fp: FramePointer
-  var stackEnd: Registers
   /// Innermost handler record, or nil.
   var handlers: Value
+  var base: Registers
   /// List of winders, innermost first, or nil.
   var winders: Value
+  var fp: FramePointer
   /// Chain of dynamic bindings, innermost first, or nil.
   var bindings: Value
+  var stackEnd: Registers
 }
 
 /// A condition on its way to a handler, as a Swift error.

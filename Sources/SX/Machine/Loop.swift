@@ -3,7 +3,8 @@
 /// Its state lives in local variables; the optimiser keeps them in machine registers as long as bodies stay short. Everything rare is a
 /// function that is not inlined. Before anything that may look at the state or change it (calls of natives, safepoints, errors) it is
 /// spilled to `state`; a slow path that changed it answers `unbound`, and the loop takes it up again. Adding a case can shift the
-/// allocation of registers by 20 %: measure after every change.
+/// allocation of registers by 20 %: measure after every change. `ip` is the instruction that runs, and `continue` goes on with what it has been
+/// set to: a second pointer to the next one would cost a machine register. Elsewhere a `pc` is always the instruction that comes next.
 extension Machine {
   /// Why the loop was left.
   enum Exit {
@@ -31,15 +32,13 @@ extension Machine {
 
   private func loop() throws -> Exit {
     let state = self.state, globals = self.globals, heap = self.heap, safepoint = self.safepoint
-    var pc = state.pointee.pc
+    var ip = state.pointee.pc
     var base = state.pointee.base
     var fp = state.pointee.fp
     var stackEnd = state.pointee.stackEnd
 
     do {
       while true {
-        let ip = pc
-        pc += 1
         switch ip.pointee.op {
         // MARK: Data movement
         case .move: base[ip.a] = base[ip.integer]
@@ -55,7 +54,7 @@ extension Machine {
           if v != .unbound {
             base[ip.a] = v
           } else {
-            state.pointee.pc = pc
+            state.pointee.pc = ip + 1
             state.pointee.base = base
             state.pointee.fp = fp
             base[ip.a] = try boundGlobal(ip.index)
@@ -68,18 +67,19 @@ extension Machine {
         case .setBox: base[ip.a].setWord(1, base[ip.b])
 
         // MARK: What takes its time
-        case .setGlobal, .defineGlobal, .closure, .capture, .dict, .collected, .reverse, .resumeCoroutine, .yieldCoroutine, .pushGuard, .pushHandlers, .pushBindings:
-          state.pointee.pc = pc
+        case .setGlobal, .defineGlobal, .closure, .capture, .dict, .collected, .reverse, .pushGuard, .pushHandlers, .pushBindings:
+          state.pointee.pc = ip + 1
           state.pointee.base = base
           state.pointee.fp = fp
           try executeSpilled(ip)
-          pc = state.pointee.pc
+          ip = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp
           stackEnd = state.pointee.stackEnd
+          continue
 
         // MARK: Jumps
-        case .jump: pc += ip.offset
+        case .jump: ip += ip.offset
         case .loop:
           safepoint.pointee &-= 1
           if safepoint.pointee < 0 {
@@ -91,7 +91,7 @@ extension Machine {
             fp = state.pointee.fp
             stackEnd = state.pointee.stackEnd
           }
-          pc = ip + (ip.offset &+ 1)
+          ip += ip.offset
         case .nextItem:
           safepoint.pointee &-= 1
           if safepoint.pointee < 0 {
@@ -99,7 +99,6 @@ extension Machine {
             state.pointee.base = base
             state.pointee.fp = fp
             if try atSafepoint() { return .preempted }
-            pc = ip
             base = state.pointee.base
             fp = state.pointee.fp
             stackEnd = state.pointee.stackEnd
@@ -108,93 +107,91 @@ extension Machine {
           let x = base[ip.a]
           if x.isPair, case let t = x.word(2), t.isPair {
             base[ip.a] = t
-            pc += ip.offset
+            ip += ip.offset
           } else if x.isOwnRun {
             x.advance()
-            pc += ip.offset
+            ip += ip.offset
           } else if try nextItem(base + ip.a) {
-            pc += ip.offset
+            ip += ip.offset
           }
-        case .jumpIfFalse: if base[ip.a].isFalsy { pc += ip.offset }
-        case .jumpIfTrue: if !base[ip.a].isFalsy { pc += ip.offset }
-        case .jumpIfNil: if base[ip.a].isNil { pc += ip.offset }
-        case .jumpUnlessNil: if !base[ip.a].isNil { pc += ip.offset }
+        case .jumpIfFalse: if base[ip.a].isFalsy { ip += ip.offset }
+        case .jumpIfTrue: if !base[ip.a].isFalsy { ip += ip.offset }
+        case .jumpIfNil: if base[ip.a].isNil { ip += ip.offset }
+        case .jumpUnlessNil: if !base[ip.a].isNil { ip += ip.offset }
         case .jumpIfEmpty:
           let x = base[ip.a]
-          if x.isPairOrRun { continue }
-          if try isEmpty(x) { pc += ip.offset }
+          if !x.isPairOrRun, try isEmpty(x) { ip += ip.offset }
         case .jumpUnlessEmpty:
           let x = base[ip.a]
-          if x.isPairOrRun { pc += ip.offset } else if try !isEmpty(x) { pc += ip.offset }
+          if x.isPairOrRun { ip += ip.offset } else if try !isEmpty(x) { ip += ip.offset }
         case .jumpIfLess:
           let x = base[ip.a], y = base[ip.b]
-          if Value.bothFix(x, y) { if Value.fixLess(x, y) { pc += ip.offset } } else if try less(x, y, ip.n) { pc += ip.offset }
+          if Value.bothFix(x, y) { if Value.fixLess(x, y) { ip += ip.offset } } else if try less(x, y, ip.n) { ip += ip.offset }
         case .jumpUnlessLess:
           let x = base[ip.a], y = base[ip.b]
-          if Value.bothFix(x, y) { if !Value.fixLess(x, y) { pc += ip.offset } } else if try !less(x, y, ip.n) { pc += ip.offset }
+          if Value.bothFix(x, y) { if !Value.fixLess(x, y) { ip += ip.offset } } else if try !less(x, y, ip.n) { ip += ip.offset }
         case .jumpIfLessOrEqual:
           let x = base[ip.a], y = base[ip.b]
-          if Value.bothFix(x, y) { if Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try lessOrEqual(x, y, ip.n) { pc += ip.offset }
+          if Value.bothFix(x, y) { if Value.fixLessOrEqual(x, y) { ip += ip.offset } } else if try lessOrEqual(x, y, ip.n) { ip += ip.offset }
         case .jumpUnlessLessOrEqual:
           let x = base[ip.a], y = base[ip.b]
-          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try !lessOrEqual(x, y, ip.n) { pc += ip.offset }
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(x, y) { ip += ip.offset } } else if try !lessOrEqual(x, y, ip.n) { ip += ip.offset }
         case .jumpIfEqual:
           let x = base[ip.a], y = base[ip.b]
-          if Value.bothFix(x, y) { if x == y { pc += ip.offset } } else if Equality.deep(x, y, heap) { pc += ip.offset }
+          if Value.bothFix(x, y) { if x == y { ip += ip.offset } } else if Equality.deep(x, y, heap) { ip += ip.offset }
         case .jumpUnlessEqual:
           let x = base[ip.a], y = base[ip.b]
-          if Value.bothFix(x, y) { if x != y { pc += ip.offset } } else if !Equality.deep(x, y, heap) { pc += ip.offset }
-        case .jumpIfIdentical: if base[ip.a] == base[ip.b] { pc += ip.offset }
-        case .jumpUnlessIdentical: if base[ip.a] != base[ip.b] { pc += ip.offset }
+          if Value.bothFix(x, y) { if x != y { ip += ip.offset } } else if !Equality.deep(x, y, heap) { ip += ip.offset }
+        case .jumpIfIdentical: if base[ip.a] == base[ip.b] { ip += ip.offset }
+        case .jumpUnlessIdentical: if base[ip.a] != base[ip.b] { ip += ip.offset }
         case .jumpIfLessInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if Value.fixLess(x, y) { pc += ip.offset } } else if try less(x, y, 0) { pc += ip.offset }
+          if x.isFix { if Value.fixLess(x, y) { ip += ip.offset } } else if try less(x, y, 0) { ip += ip.offset }
         case .jumpUnlessLessInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if !Value.fixLess(x, y) { pc += ip.offset } } else if try !less(x, y, 0) { pc += ip.offset }
+          if x.isFix { if !Value.fixLess(x, y) { ip += ip.offset } } else if try !less(x, y, 0) { ip += ip.offset }
         case .jumpIfLessOrEqualInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try lessOrEqual(x, y, 0) { pc += ip.offset }
+          if x.isFix { if Value.fixLessOrEqual(x, y) { ip += ip.offset } } else if try lessOrEqual(x, y, 0) { ip += ip.offset }
         case .jumpUnlessLessOrEqualInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if !Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try !lessOrEqual(x, y, 0) { pc += ip.offset }
+          if x.isFix { if !Value.fixLessOrEqual(x, y) { ip += ip.offset } } else if try !lessOrEqual(x, y, 0) { ip += ip.offset }
         case .jumpIfGreaterInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if Value.fixLess(y, x) { pc += ip.offset } } else if try less(y, x, 1) { pc += ip.offset }
+          if x.isFix { if Value.fixLess(y, x) { ip += ip.offset } } else if try less(y, x, 1) { ip += ip.offset }
         case .jumpUnlessGreaterInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if !Value.fixLess(y, x) { pc += ip.offset } } else if try !less(y, x, 1) { pc += ip.offset }
+          if x.isFix { if !Value.fixLess(y, x) { ip += ip.offset } } else if try !less(y, x, 1) { ip += ip.offset }
         case .jumpIfGreaterOrEqualInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if Value.fixLessOrEqual(y, x) { pc += ip.offset } } else if try lessOrEqual(y, x, 1) { pc += ip.offset }
+          if x.isFix { if Value.fixLessOrEqual(y, x) { ip += ip.offset } } else if try lessOrEqual(y, x, 1) { ip += ip.offset }
         case .jumpUnlessGreaterOrEqualInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if !Value.fixLessOrEqual(y, x) { pc += ip.offset } } else if try !lessOrEqual(y, x, 1) { pc += ip.offset }
+          if x.isFix { if !Value.fixLessOrEqual(y, x) { ip += ip.offset } } else if try !lessOrEqual(y, x, 1) { ip += ip.offset }
         case .jumpIfEqualInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if x == y { pc += ip.offset } } else if try equalsInteger(x, y, ip.n) { pc += ip.offset }
+          if x.isFix { if x == y { ip += ip.offset } } else if try equalsInteger(x, y, ip.n) { ip += ip.offset }
         case .jumpUnlessEqualInteger:
           let x = base[ip.a], y = Value.fix(ip.integer)
-          if x.isFix { if x != y { pc += ip.offset } } else if try !equalsInteger(x, y, ip.n) { pc += ip.offset }
+          if x.isFix { if x != y { ip += ip.offset } } else if try !equalsInteger(x, y, ip.n) { ip += ip.offset }
 
         case .jumpUnlessLessConstant:
           let x = base[ip.a], y = ip.testConstant
-          if Value.bothFix(x, y) { if !Value.fixLess(x, y) { pc += ip.offset } } else if try !less(x, y, 0) { pc += ip.offset }
+          if Value.bothFix(x, y) { if !Value.fixLess(x, y) { ip += ip.offset } } else if try !less(x, y, 0) { ip += ip.offset }
         case .jumpUnlessLessOrEqualConstant:
           let x = base[ip.a], y = ip.testConstant
-          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(x, y) { pc += ip.offset } } else if try !lessOrEqual(x, y, 0) { pc += ip.offset }
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(x, y) { ip += ip.offset } } else if try !lessOrEqual(x, y, 0) { ip += ip.offset }
         case .jumpUnlessGreaterConstant:
           let x = base[ip.a], y = ip.testConstant
-          if Value.bothFix(x, y) { if !Value.fixLess(y, x) { pc += ip.offset } } else if try !less(y, x, 1) { pc += ip.offset }
+          if Value.bothFix(x, y) { if !Value.fixLess(y, x) { ip += ip.offset } } else if try !less(y, x, 1) { ip += ip.offset }
         case .jumpUnlessGreaterOrEqualConstant:
           let x = base[ip.a], y = ip.testConstant
-          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(y, x) { pc += ip.offset } } else if try !lessOrEqual(y, x, 1) { pc += ip.offset }
+          if Value.bothFix(x, y) { if !Value.fixLessOrEqual(y, x) { ip += ip.offset } } else if try !lessOrEqual(y, x, 1) { ip += ip.offset }
 
         // MARK: Arithmetic
         case .add:
           let x = base[ip.b], y = base[ip.c]
-          let (r, overflow) = Value.fixAdd(x, y)
-          if Value.bothFix(x, y) && !overflow {
+          if Value.bothFix(x, y), case (let r, false) = Value.fixAdd(x, y) {
             base[ip.a] = r
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) {
             base[ip.a] = d
@@ -203,12 +200,10 @@ extension Machine {
           }
         case .addInteger:
           let x = base[ip.c]
-          let (r, overflow) = Value.fixAdd(x, immediate: ip.integer)
-          if x.isFix && !overflow { base[ip.a] = r } else { base[ip.a] = try addInteger(x, ip) }
+          if x.isFix, case (let r, false) = Value.fixAdd(x, immediate: ip.integer) { base[ip.a] = r } else { base[ip.a] = try addInteger(x, ip) }
         case .subtract:
           let x = base[ip.b], y = base[ip.c]
-          let (r, overflow) = Value.fixSub(x, y)
-          if Value.bothFix(x, y) && !overflow {
+          if Value.bothFix(x, y), case (let r, false) = Value.fixSub(x, y) {
             base[ip.a] = r
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) {
             base[ip.a] = d
@@ -217,30 +212,25 @@ extension Machine {
           }
         case .multiply:
           let x = base[ip.b], y = base[ip.c]
-          let (r, overflow) = Value.fixMul(x, y)
-          if Value.bothFix(x, y) && !overflow {
+          if Value.bothFix(x, y), case (let r, false) = Value.fixMul(x, y) {
             base[ip.a] = r
           } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
             base[ip.a] = d
           } else {
             base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
           }
-        case .addConstant:
+        case .addDouble:
           let x = base[ip.b], y = ip.nearConstant
-          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.add, x, y, Int(ip.n)) }
-        case .subtractConstant:
+          if x.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.add, x, y, Int(ip.n)) }
+        case .subtractDouble:
           let x = base[ip.b], y = ip.nearConstant
-          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.subtract, x, y, Int(ip.n)) }
-        case .multiplyConstant:
+          if x.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.subtract, x, y, Int(ip.n)) }
+        case .multiplyDouble:
           let x = base[ip.b], y = ip.nearConstant
-          let (r, overflow) = Value.fixMul(x, y)
-          if Value.bothFix(x, y) && !overflow {
-            base[ip.a] = r
-          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
-            base[ip.a] = d
-          } else {
-            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
-          }
+          if x.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
+        case .multiplyInteger:
+          let x = base[ip.b], y = ip.nearConstant
+          if x.isFix, case (let r, false) = Value.fixMul(x, y) { base[ip.a] = r } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
         case .divide:
           let x = base[ip.b], y = base[ip.c]
           if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue / y.floValue) { base[ip.a] = d } else { base[ip.a] = try divide(x, y) }
@@ -286,69 +276,70 @@ extension Machine {
         case .restart:
           let f = base[-1]
           safepoint.pointee &-= 1
-          if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+          if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
             state.pointee.pc = ip
             state.pointee.base = base
             state.pointee.fp = fp
             if try beforeCall(base, f) { return .preempted }
-            pc = ip
             base = state.pointee.base
             fp = state.pointee.fp
             stackEnd = state.pointee.stackEnd
             continue
           }
-          pc = f.closureEntry
+          ip = f.closureEntry
+          continue
         case .restartIfSelf:
           let f = base[-1]
           if globals[ip.selfIndex] == f {
             safepoint.pointee &-= 1
-            if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
               if try beforeCall(base, f) { return .preempted }
-              pc = ip
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
               continue
             }
-            pc = f.closureEntry
+            ip = f.closureEntry
+            continue
           }
-        case .jumpUnlessSelf: if globals[ip.selfIndex] != base[-1] { pc += ip.offset }
+        case .jumpUnlessSelf: if globals[ip.selfIndex] != base[-1] { ip += ip.offset }
         case .callGlobal:
           let f = globals[ip.index]
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
             let callee = base + (ip.a &+ 1)
-            if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
               if try beforeCall(callee, f) { return .preempted }
-              pc = ip
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
               continue
             }
             callee[-1] = f
-            fp.pointee = Frame(pc: pc, base: base)
+            fp.pointee = Frame(pc: ip + 1, base: base)
             fp += 1
             base = callee
-            pc = f.closureEntry
+            ip = f.closureEntry
+            continue
           } else {
-            state.pointee.pc = pc
+            state.pointee.pc = ip + 1
             state.pointee.base = base
             state.pointee.fp = fp
             let result = try callSlow(f == .unbound ? boundGlobal(ip.index) : f, base + ip.a, Int(ip.n))
             if result != .unbound {
               base[ip.a] = result
             } else {
-              pc = state.pointee.pc
+              ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
+              continue
             }
           }
         case .call:
@@ -356,33 +347,34 @@ extension Machine {
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
             let callee = base + (ip.a &+ 1)
-            if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
               if try beforeCall(callee, f) { return .preempted }
-              pc = ip
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
               continue
             }
-            fp.pointee = Frame(pc: pc, base: base)
+            fp.pointee = Frame(pc: ip + 1, base: base)
             fp += 1
             base = callee
-            pc = f.closureEntry
+            ip = f.closureEntry
+            continue
           } else {
-            state.pointee.pc = pc
+            state.pointee.pc = ip + 1
             state.pointee.base = base
             state.pointee.fp = fp
             let result = try callSlow(f, base + ip.a, Int(ip.n))
             if result != .unbound {
               base[ip.a] = result
             } else {
-              pc = state.pointee.pc
+              ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
+              continue
             }
           }
         case .callRegister:
@@ -390,66 +382,66 @@ extension Machine {
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
             let callee = base + (ip.a &+ 1)
-            if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
               if try beforeCall(callee, f) { return .preempted }
-              pc = ip
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
               continue
             }
             callee[-1] = f
-            fp.pointee = Frame(pc: pc, base: base)
+            fp.pointee = Frame(pc: ip + 1, base: base)
             fp += 1
             base = callee
-            pc = f.closureEntry
+            ip = f.closureEntry
+            continue
           } else {
-            state.pointee.pc = pc
+            state.pointee.pc = ip + 1
             state.pointee.base = base
             state.pointee.fp = fp
             let result = try callSlow(f, base + ip.a, Int(ip.n))
             if result != .unbound {
               base[ip.a] = result
             } else {
-              pc = state.pointee.pc
+              ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
+              continue
             }
           }
         case .callSelf:
           let f = base[-1]
           safepoint.pointee &-= 1
           let callee = base + (ip.a &+ 1)
-          if callee + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+          if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < callee + f.closureFrameSize) {
             state.pointee.pc = ip
             state.pointee.base = base
             state.pointee.fp = fp
             if try beforeCall(callee, f) { return .preempted }
-            pc = ip
             base = state.pointee.base
             fp = state.pointee.fp
             stackEnd = state.pointee.stackEnd
             continue
           }
           callee[-1] = f
-          fp.pointee = Frame(pc: pc, base: base)
+          fp.pointee = Frame(pc: ip + 1, base: base)
           fp += 1
           base = callee
-          pc = f.closureEntry
+          ip = f.closureEntry
+          continue
         case .tailCallGlobal:
           let f = globals[ip.index]
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
-            if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
               if try beforeCall(base, f) { return .preempted }
-              pc = ip
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
@@ -457,34 +449,36 @@ extension Machine {
             }
             base[-1] = f
             Machine.moveDown(base, base + (ip.a &+ 1), ip.n)
-            pc = f.closureEntry
+            ip = f.closureEntry
+            continue
           } else {
-            state.pointee.pc = pc
+            state.pointee.pc = ip + 1
             state.pointee.base = base
             state.pointee.fp = fp
             let result = try tailCallSlow(f == .unbound ? boundGlobal(ip.index) : f, base + ip.a, Int(ip.n))
             if result != .unbound {
               base[-1] = result
               fp -= 1
-              pc = fp.pointee.pc
+              ip = fp.pointee.pc
               base = fp.pointee.base
+              continue
             } else {
-              pc = state.pointee.pc
+              ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
+              continue
             }
           }
         case .tailCall:
           let f = base[ip.a]
           if f.isClosure(arity: ip.n) {
             safepoint.pointee &-= 1
-            if base + f.closureFrameSize > stackEnd || safepoint.pointee < 0 {
+            if _slowPath(safepoint.pointee < 0) || _slowPath(stackEnd < base + f.closureFrameSize) {
               state.pointee.pc = ip
               state.pointee.base = base
               state.pointee.fp = fp
               if try beforeCall(base, f) { return .preempted }
-              pc = ip
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
@@ -492,43 +486,69 @@ extension Machine {
             }
             base[-1] = f
             Machine.moveDown(base, base + (ip.a &+ 1), ip.n)
-            pc = f.closureEntry
+            ip = f.closureEntry
+            continue
           } else {
-            state.pointee.pc = pc
+            state.pointee.pc = ip + 1
             state.pointee.base = base
             state.pointee.fp = fp
             let result = try tailCallSlow(f, base + ip.a, Int(ip.n))
             if result != .unbound {
               base[-1] = result
               fp -= 1
-              pc = fp.pointee.pc
+              ip = fp.pointee.pc
               base = fp.pointee.base
+              continue
             } else {
-              pc = state.pointee.pc
+              ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
               stackEnd = state.pointee.stackEnd
+              continue
             }
           }
         case .return:
           base[-1] = base[ip.a]
           fp -= 1
-          pc = fp.pointee.pc
+          ip = fp.pointee.pc
           base = fp.pointee.base
+          continue
         case .halt:
           state.pointee.pc = ip
           state.pointee.base = base
           state.pointee.fp = fp
           guard try leaveCoroutine() else { return .finished(current.stack[1]) }
-          pc = state.pointee.pc
+          ip = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp
           stackEnd = state.pointee.stackEnd
+          continue
 
         // MARK: Dynamic state
+        case .resumeCoroutine:
+          state.pointee.pc = ip + 1
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try resume(base[ip.b], with: ip.n == 1 ? .nil : base[ip.c], slot: base + ip.a)
+          ip = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+          continue
+        case .yieldCoroutine:
+          state.pointee.pc = ip + 1
+          state.pointee.base = base
+          state.pointee.fp = fp
+          try yield(base[ip.b], slot: base + ip.a)
+          ip = state.pointee.pc
+          base = state.pointee.base
+          fp = state.pointee.fp
+          stackEnd = state.pointee.stackEnd
+          continue
         case .popHandler: state.pointee.handlers = state.pointee.handlers.word(HandlerRecord.next)
         case .popBindings: state.pointee.bindings = base[ip.a]
         }
+        ip += 1
       }
     } catch let suspension as Suspension {
       _ = suspension
@@ -536,7 +556,7 @@ extension Machine {
     } catch {
       // Whoever moved the stack before failing had spilled first, and what is here points to where it was.
       if state.pointee.stackEnd == stackEnd {
-        state.pointee.pc = pc
+        state.pointee.pc = ip + 1
         state.pointee.base = base
         state.pointee.fp = fp
       }

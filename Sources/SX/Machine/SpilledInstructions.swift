@@ -14,8 +14,6 @@ extension Machine {
     case .dict: base[ip.a] = makeDict(ip, base)
     case .collected: base[ip.a] = collected(base[ip.b])
     case .reverse: base[ip.a] = try reverse(base + ip.b)
-    case .resumeCoroutine: try resume(base[ip.b], with: ip.n == 1 ? .nil : base[ip.c], slot: base + ip.a)
-    case .yieldCoroutine: try yield(base[ip.b], slot: base + ip.a)
     case .pushGuard: pushGuard(target: state.pointee.pc + ip.offset, base: base, fp: state.pointee.fp, register: ip.a | Int(ip.n) &<< 16)
     case .pushHandlers: pushHandlers(base[ip.a])
     case .pushBindings: try pushBindings(base + ip.a, Int(ip.n))

@@ -74,22 +74,27 @@ extension Heap {
 enum Decimal {
   /// Bytes that `write` takes.
   static func width(_ i: Int) -> Int {
-    var n = i < 0 ? 2 : 1, rest = i.magnitude
-    while rest >= 10 {
-      rest /= 10
-      n &+= 1
+    var n = i < 0 ? 1 : 0, rest = i.magnitude
+    while rest >= 10_000 {
+      rest /= 10_000
+      n &+= 4
     }
-    return n
+    return n &+ (rest < 100 ? (rest < 10 ? 1 : 2) : rest < 1000 ? 3 : 4)
   }
   /// Writes the digits to `out`, which must have room for 20 bytes or `width(i)`; answers how many there are.
   @discardableResult static func write(_ i: Int, _ out: UnsafeMutablePointer<UInt8>) -> Int {
-    let n = width(i)
+    let n = width(i), sign = i < 0 ? 1 : 0
     var at = n, rest = i.magnitude
-    repeat {
-      at &-= 1
-      out[at] = UInt8(truncatingIfNeeded: 0x30 &+ rest % 10)
-      rest /= 10
-    } while rest > 0
+    // Two digits a turn: each turn waits for the division of the one before.
+    while rest >= 10 {
+      let above = rest / 100
+      let pair = UInt32(truncatingIfNeeded: rest &- above &* 100)
+      at &-= 2
+      out[at] = UInt8(truncatingIfNeeded: 0x30 &+ pair / 10)
+      out[at &+ 1] = UInt8(truncatingIfNeeded: 0x30 &+ pair % 10)
+      rest = above
+    }
+    if at > sign { out[at &- 1] = UInt8(truncatingIfNeeded: 0x30 &+ rest) }
     if i < 0 { out[0] = UInt8(ascii: "-") }
     return n
   }

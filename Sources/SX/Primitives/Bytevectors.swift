@@ -15,17 +15,17 @@ extension NativeTable {
       guard let v = args[i].object(as: Bytevector.self) else { throw m.wrongType(name, i + 1, "bytevector", args[i]) }
       return v
     }
-    @Sendable func byte(_ m: Machine, _ v: Value, _ name: String) throws -> UInt8 {
-      guard let i = Arithmetic.integer(v), let byte = UInt8(exactly: i) else { throw m.error("\(name): expected a byte from 0 to 255, got \(m.shown(v))") }
+    @Sendable func byte(_ m: Machine, _ v: Value, _ name: String, _ position: Int, within: Bool = false) throws -> UInt8 {
+      guard let i = Arithmetic.integer(v), let byte = UInt8(exactly: i) else { throw m.wrongType(name, position, within ? "list of bytes from 0 to 255" : "byte from 0 to 255", v, within: within) }
       return byte
     }
     add("bytevector", rest("bytes", .integer), doc: "A bytevector of the bytes.", example: "(bytevector 1 2) → #u8(1 2)") { m, args in
-      m.heap.allocate(object: Bytevector(try (0..<args.count).map { try byte(m, args[$0], "bytevector") }))
+      m.heap.allocate(object: Bytevector(try (0..<args.count).map { try byte(m, args[$0], "bytevector", $0 + 1) }))
     }
     add("make-bytevector", required("count", .integer), optional("byte", .integer), doc: "A bytevector of so many bytes, all 0 or all `byte`.", example: "(make-bytevector 2 7) → #u8(7 7)") { m, args in
       guard args.integer(0) >= 0, args.integer(0) <= 1 << 31 else { throw m.error("make-bytevector: \(args.integer(0)) bytes are out of range") }
       if args.integer(0) > 1 << 20 { try m.checkLength("make-bytevector", args.integer(0)) }
-      return m.heap.allocate(object: Bytevector(Array(repeating: try args.optional(1).map { try byte(m, $0, "make-bytevector") } ?? 0, count: args.integer(0))))
+      return m.heap.allocate(object: Bytevector(Array(repeating: try args.optional(1).map { try byte(m, $0, "make-bytevector", 2) } ?? 0, count: args.integer(0))))
     }
     add("bytevector?", required("value"), doc: "Is it a bytevector?") { _, args in .bool(args[0].object(as: Bytevector.self) != nil) }
     add("bytevector-length", required("bytevector", .bytevector), doc: "How many bytes it has.") { m, args in .fix(try vector(m, args, "bytevector-length").bytes.count) }
@@ -35,7 +35,7 @@ extension NativeTable {
     }
     add("bytevector-u8-set!", required("bytevector", .bytevector), required("index", .integer), required("byte", .integer), doc: "Replaces a byte.") { m, args in
       let v = try vector(m, args, "bytevector-u8-set!")
-      v.bytes[try m.index(args, 2, below: v.bytes.count, "bytevector-u8-set!", of: "bytevector")] = try byte(m, args[2], "bytevector-u8-set!")
+      v.bytes[try m.index(args, 2, below: v.bytes.count, "bytevector-u8-set!", of: "bytevector")] = try byte(m, args[2], "bytevector-u8-set!", 3)
       return .nil
     }
     add("bytevector-copy", required("bytevector", .bytevector), optional("from", .integer), optional("to", .integer), doc: "A copy, or one of a part.", example: "(bytevector-copy (bytevector 1 2 3) 1) → #u8(2 3)") { m, args in
@@ -63,7 +63,7 @@ extension NativeTable {
       return .nil
     }
     add("bytevector-fill!", required("bytevector", .bytevector), required("byte", .integer), optional("from", .integer), optional("to", .integer), doc: "Replaces every byte, or every one of a part. Answers nil.", example: "(let ((b (bytevector 1 2))) (bytevector-fill! b 7) b) → #u8(7 7)") { m, args in
-      let v = try vector(m, args, "bytevector-fill!"), value = try byte(m, args[1], "bytevector-fill!")
+      let v = try vector(m, args, "bytevector-fill!"), value = try byte(m, args[1], "bytevector-fill!", 2)
       for i in try m.range(args, from: 3, in: v.bytes.count, "bytevector-fill!", of: "bytevector") { v.bytes[i] = value }
       return .nil
     }
@@ -75,7 +75,7 @@ extension NativeTable {
     }
     add("list->bytevector", required("list", .list), doc: "A bytevector of a list of bytes.", example: "(list->bytevector (list 1 2)) → #u8(1 2)") { m, args in
       try m.reserve(bytes: args[0].listCount)
-      return m.heap.allocate(object: Bytevector(try ListElements(args[0]).map { try byte(m, $0, "list->bytevector") }))
+      return m.heap.allocate(object: Bytevector(try ListElements(args[0]).map { try byte(m, $0, "list->bytevector", 1, within: true) }))
     }
     add("string->utf8", required("string", .string), optional("from", .integer), optional("to", .integer), doc: "The bytes of a string, or of some of its scalars.", example: "(string->utf8 \"é\") → #u8(195 169)") { m, args in
       let range = try m.range(args, from: 2, in: args[0].length, "string->utf8", of: "string")

@@ -1,8 +1,8 @@
 extension Native {
   /// Primitives that take handler records, winders and parts of stacks as they are, and could break the machine in the hands of a program.
   static let forPreludeOnly = [
-    "control/-abort", "control/-continuation-winders", "control/-continue-exit", "control/-end-program", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
-    "control/-handler-winders", "control/-handlers", "control/-may-pass?", "control/-part-winders", "control/-pop-prompt!", "control/-pop-winder!", "control/-push-prompt!", "control/-push-winder!",
+    "control/-abort", "control/-continuation-winders", "control/-end-program", "control/-enter-surroundings!", "control/-handler-clauses", "control/-handler-next",
+    "control/-handler-winders", "control/-handlers", "control/-handlers-in-force", "control/-here?", "control/-leave-coroutine", "control/-may-pass?", "control/-only-handlers!", "control/-part-winders", "control/-pop-prompt!", "control/-pop-winder!", "control/-push-prompt!", "control/-push-winder!",
     "control/-reinstate", "control/-reinstate-part", "control/-set-handlers!", "control/-set-winders!", "control/-signal-there", "control/-transfer!", "control/-uncaught",
     "control/-winders",
   ]
@@ -10,7 +10,7 @@ extension Native {
 
 extension NativeTable {
   mutating func installControl() {
-    addControl("apply", required("function"), rest("arguments"), doc: "Calls the function; the last argument is a list of further arguments.", example: "(apply + 1 (list 2 3)) → 6") { m, slot, n in
+    addControl("apply", required("function", .function), rest("arguments"), doc: "Calls the function; the last argument is a list of further arguments.", example: "(apply + 1 (list 2 3)) → 6") { m, slot, n in
       let f = slot[1]
       guard n > 1 else { return try m.enter(f, slot, 0) }
       let list = slot[n]
@@ -73,7 +73,7 @@ extension NativeTable {
     }
 
     // Parameters.
-    add("make-parameter", required("value"), optional("converter"), doc: "A parameter: called without arguments it answers its value, which `parameterize` binds for a while and for the running fiber alone.", example: "((make-parameter 5)) → 5") { m, args in
+    add("make-parameter", required("value"), optional("converter", .function), doc: "A parameter: called without arguments it answers its value, which `parameterize` binds for a while and for the running fiber alone.", example: "((make-parameter 5)) → 5") { m, args in
       var v = args[0]
       let converter = args.optional(1) ?? .nil
       if !converter.isNil { v = try m.callNested(converter, [v]) }
@@ -89,7 +89,7 @@ extension NativeTable {
     }
 
     // Continuations and winders: `control.sx` builds on these.
-    addControl("call-with-current-continuation", required("function"), doc: "Calls the function with the rest of the work as a function, which may be called any number of times.", example: "(+ 1 (call/cc (fn (k) (k 41) 0))) → 42") { m, slot, _ in
+    addControl("call-with-current-continuation", required("function", .function), doc: "Calls the function with the rest of the work as a function, which may be called any number of times.", example: "(+ 1 (call/cc (fn (k) (k 41) 0))) → 42") { m, slot, _ in
       let f = slot[1]
       let k = m.heap.allocate(object: Continuation(m.current, m.state.pointee, slot: slot))
       slot[0] = f
@@ -154,17 +154,31 @@ extension NativeTable {
       (there[1], there[2], there[3]) = (condition, record, .true)
       try m.enter(signal, there, 3)
     }
-    add("control/-handler-next", required("record"), doc: "The next outer handler record, or nil.") { _, args in args[0].word(HandlerRecord.next) }
+    add("control/-handler-next", required("record"), doc: "The next outer handler record, be it of a fiber that waits for this one, or nil.") { m, args in m.handlers(outside: args[0]) }
     add("control/-handler-clauses", required("record"), doc: "Predicates and handlers in turn, or nil for a guard.") { _, args in args[0].word(HandlerRecord.clauses) }
     add("control/-handler-winders", required("record"), doc: "The winders that were in place around a guard.") { _, args in args[0].word(HandlerRecord.winders) }
-    add("control/-handlers", doc: "The innermost handler record, or nil.") { m, _ in m.state.pointee.handlers }
+    add("control/-handlers", doc: "The innermost handler record of this fiber, or nil.") { m, _ in m.state.pointee.handlers }
+    add("control/-handlers-in-force", doc: "The innermost handler record, be it of a fiber that waits for this one, or nil.") { m, _ in m.handlerInForce(m.state.pointee.handlers, in: m.current) }
+    add("control/-only-handlers!", required("record"), doc: "While a handler runs: replaces the handlers in place; with nil there are none, not even those of a fiber that waits for this one.") { m, args in
+      m.setHandlers(outside: args[0])
+      return .nil
+    }
+    add("control/-here?", required("target"), doc: "Does a handler record, or a continuation, belong to the running fiber?") { m, args in
+      .bool(args[0].isKind(.handler) ? m.isOwn(args[0]) : args[0].object(as: Continuation.self)?.isOwn(m) ?? true)
+    }
+    addControl("control/-leave-coroutine", required("thunk"), doc: "Ends the running coroutine, whose winders have been left, and calls the thunk in the fiber that resumed it; where there is none, at once.") { m, slot, _ in
+      let thunk = slot[1]
+      guard m.leaveCoroutineForGood() else { return try m.enter(thunk, slot, 0) }
+      try m.enter(thunk, try m.roomForCall(Fiber.top(m.state.pointee.base)), 0)
+    }
+    add("control/-in-coroutine?", doc: "Does a fiber wait for the running one?") { m, _ in .bool(m.current.resumer != nil) }
     add("control/-set-handlers!", required("record"), doc: "Replaces the handlers in place.") { m, args in
       m.state.pointee.handlers = args[0]
       return .nil
     }
-    add("control/-uncaught", required("condition"), doc: "Ends the fiber with a condition that nobody handles.") { m, args in
+    addControl("control/-uncaught", required("condition"), doc: "Ends the fiber, and those that wait for it, with a condition that nobody handles.") { m, slot, _ in
       m.state.pointee.handlers = .nil
-      throw Raise(condition: args[0])
+      try m.leaveFiber(Raise(condition: slot[1]), slot: slot)
     }
   }
 }

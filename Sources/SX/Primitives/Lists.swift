@@ -12,7 +12,7 @@ extension Machine {
   /// Index in the order of elements; an error names the list's length.
   func checkedIndex(_ name: String, _ args: Arguments, _ count: Int) throws -> Int {
     let i = args.integer(1)
-    guard i >= 0, i < count else { throw error("\(name): index \(i) is out of range for a list of \(count)") }
+    guard i >= 0, i < count else { throw error("\(name): argument 2: index \(i) is out of range for a list of length \(count)") }
     return i
   }
 }
@@ -171,7 +171,7 @@ extension NativeTable {
       return m.heap.list(out)
     }
     add("chunk-every", required("list", .list), required("size", .integer), doc: "The elements in lists of `size`; the last one may be shorter.", example: "(chunk-every (list 1 2 3) 2) → ((1 2) (3))") { m, args in
-      guard args.integer(1) > 0 else { throw m.error("chunk-every: the size must be positive") }
+      guard args.integer(1) > 0 else { throw m.wrongType("chunk-every", 2, "size above 0", args[1]) }
       let all = Array(ListElements(args[0])), size = args.integer(1)
       return m.makeList(stride(from: 0, to: all.count, by: size).map { m.heap.list(Array(all[$0..<min($0 + min(size, all.count), all.count)])) })
     }
@@ -228,6 +228,14 @@ extension NativeTable {
     add("sortable-values?", required("list", .list), doc: "Can `sort-values` order it?", example: "(sortable-values? (list 1 \"a\")) → false") { _, args in
       let all = ListElements(args[0])
       return .bool(all.allSatisfy(Arithmetic.isNumber) || all.allSatisfy(\.isString))
+    }
+    add("quasiquote/-spliced", required("value"), doc: "The value when it is a list, else the error of a `,@`.") { m, args in
+      guard args[0].isListOrNil else { throw m.error("`,@` takes a list, got \(m.shown(args[0]))") }
+      return args[0]
+    }
+    add("expect-function", required("value"), required("name", .text), required("position", .integer), doc: "The value when it can be called, else the usual type error.", example: "(expect-function 5 \"map\" 1) → error: map: argument 1: expected function, got number 5") { m, args in
+      guard args[0].isCallable else { throw m.wrongType(args[1].text, args.integer(2), "function", args[0]) }
+      return args[0]
     }
     add("expect-list", required("value"), required("name", .text), required("position", .integer), doc: "The value when it is a list, `()` for nil, else the usual type error.", example: "(expect-list nil \"map\" 2) → ()") { m, args in
       if args[0].isNil { return m.heap.emptyList() }

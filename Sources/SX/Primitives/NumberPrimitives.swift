@@ -54,10 +54,18 @@ extension NativeTable {
         return .true
       }
     }
-    add("<", required("a"), rest("more"), doc: "Do the numbers (or strings) increase?", example: "(< 1 2 3) → true", body: chain { m, a, b, i in try m.less(a, b, 0, i) })
-    add(">", required("a"), rest("more"), doc: "Do the numbers (or strings) decrease?", example: "(> 3 2 2) → false", body: chain { m, a, b, i in try m.less(b, a, 1, i) })
-    add("<=", required("a"), rest("more"), doc: "Does none exceed the next?", example: "(<= 1 1 2) → true", body: chain { m, a, b, i in try m.lessOrEqual(a, b, 0, i) })
-    add(">=", required("a"), rest("more"), doc: "Is none less than the next?", example: "(>= 2 2 1) → true", body: chain { m, a, b, i in try m.lessOrEqual(b, a, 1, i) })
+    /// One argument alone is in order, but it has to be what has an order.
+    func ordered(_ name: String, _ accept: @escaping @Sendable (Machine, Value, Value, Int) throws -> Bool) -> Native.Body {
+      let inOrder = chain(accept)
+      return { machine, args in
+        if args.count == 1, !args[0].isString, !Arithmetic.isNumber(args[0]), machine.isStrict || machine.coerced(args[0]) == nil { throw machine.wrongType(name, 1, "number", args[0]) }
+        return try inOrder(machine, args)
+      }
+    }
+    add("<", required("a"), rest("more"), doc: "Do the numbers (or strings) increase?", example: "(< 1 2 3) → true", body: ordered("<") { m, a, b, i in try m.less(a, b, 0, i) })
+    add(">", required("a"), rest("more"), doc: "Do the numbers (or strings) decrease?", example: "(> 3 2 2) → false", body: ordered(">") { m, a, b, i in try m.less(b, a, 1, i) })
+    add("<=", required("a"), rest("more"), doc: "Does none exceed the next?", example: "(<= 1 1 2) → true", body: ordered("<=") { m, a, b, i in try m.lessOrEqual(a, b, 0, i) })
+    add(">=", required("a"), rest("more"), doc: "Is none less than the next?", example: "(>= 2 2 1) → true", body: ordered(">=") { m, a, b, i in try m.lessOrEqual(b, a, 1, i) })
     add("=", required("a"), rest("more"), doc: "Are all equal? Numbers by value across kinds, everything else deep.", example: "(= 1 1.0) → true", body: chain { m, a, b, _ in Equality.deep(a, b, m.heap) })
     add("!=", required("a"), required("b"), doc: "Are they different? The opposite of `=`.", example: "(!= 1 2) → true") { m, args in .bool(!Equality.deep(args[0], args[1], m.heap)) }
 
@@ -77,6 +85,7 @@ extension NativeTable {
         return inexact ? machine.heap.double(Arithmetic.number(best) ?? .nan) : best
       }
     }
+    add("square", required("n", .number), doc: "`n` times `n`.", example: "(square -3) → 9") { m, args in try m.arithmetic(.multiply, args[0], args[0]) }
     add("min", required("number"), rest("more"), doc: "The least; a float when any is.", example: "(min 3 1 2) → 1", body: extreme("min", .less))
     add("max", required("number"), rest("more"), doc: "The greatest; a float when any is.", example: "(max 3 1 2) → 3", body: extreme("max", .greater))
     add("clamp", required("x", .number), required("low", .number), required("high", .number), doc: "`x`, or the nearer bound where it lies outside.", example: "(clamp 12 0 10) → 10") { _, args in

@@ -19,7 +19,7 @@ extension NativeTable {
       return m.heap.list(out)
     }
     add("record/-define-variants", required("name", .text), required("constructors", .list),
-      doc: "The functions of a `define-type`, as a list: its predicate, then for each (constructor field …) the constructor, its predicate and its accessors."
+      doc: "The functions of a `define-type`, as a list: its predicate, then for each (constructor field …) the constructor, its predicate and its accessors. Where the only constructor is called like the type, one predicate is that of both."
     ) { m, args in
       let family = m.recordTypes.count
       var types: [RecordType] = []
@@ -27,7 +27,8 @@ extension NativeTable {
         let parts = try ListElements(constructor).map { try m.name($0) }
         types.append(try m.makeRecordType(name: parts[0], family: args[0].text, familyNumber: family, fields: Array(parts.dropFirst()), isVariant: true))
       }
-      var out = [m.recordPredicate(args[0].text + "?") { m, v in m.recordType(of: v).familyNumber == family }]
+      var out: [Value] = []
+      if types.count != 1 || types[0].name != args[0].text { out.append(m.recordPredicate(args[0].text + "?") { m, v in m.recordType(of: v).familyNumber == family }) }
       for type in types {
         out.append(m.recordConstructor(type, type.name, Array(type.fields.indices), variant: true))
         out.append(m.recordPredicate(type.name + "?") { m, v in v.recordTypeNumber == type.number })
@@ -67,7 +68,7 @@ extension Machine {
   fileprivate func recordConstructor(_ type: RecordType, _ name: String, _ indices: [Int], variant: Bool) -> Value {
     native(name, [rest("fields")], "Makes a \(type.family): (\(([name] + indices.map { type.fields[$0] }).joined(separator: " "))).") { m, args in
       guard args.count == indices.count else {
-        throw m.error("\(name): expected \(indices.count) \(variant ? "args" : indices.count == 1 ? "argument" : "arguments"), got \(args.count)", hint: "usage: (\(([name] + indices.map { type.fields[$0] }).joined(separator: " ")))")
+        throw m.error(RecordType.arityMessage(name, indices.count, args.count, isVariant: variant), hint: "usage: (\(([name] + indices.map { type.fields[$0] }).joined(separator: " ")))")
       }
       let record = m.heap.record(type)
       for (i, index) in indices.enumerated() { record.setField(index, args[i]) }
@@ -77,15 +78,20 @@ extension Machine {
   fileprivate func recordPredicate(_ name: String, _ test: @escaping @Sendable (Machine, Value) -> Bool) -> Value {
     native(name, [required("value")], "Is it such a record?") { m, args in .bool(args[0].isKind(.record) && test(m, args[0])) }
   }
+  /// What a function of one type says of another value. Of the same `define-type` it is the constructor that tells the difference.
+  private func otherRecord(_ name: String, _ type: RecordType, _ got: Value) -> Raise {
+    if got.isKind(.record), recordType(of: got).familyNumber == type.familyNumber { return error("\(name): argument 1: expected \(type.name), got \(recordType(of: got).name)") }
+    return wrongType(name, 1, type.name, got)
+  }
   fileprivate func recordAccessor(_ type: RecordType, _ index: Int, _ name: String) -> Value {
     native(name, [required("record")], "The field `\(type.fields[index])` of a \(type.name).") { m, args in
-      guard args[0].isKind(.record), args[0].recordTypeNumber == type.number else { throw m.wrongType(name, 1, type.name, args[0]) }
+      guard args[0].isKind(.record), args[0].recordTypeNumber == type.number else { throw m.otherRecord(name, type, args[0]) }
       return args[0].field(index)
     }
   }
   fileprivate func recordModifier(_ type: RecordType, _ index: Int, _ name: String) -> Value {
     native(name, [required("record"), required("value")], "Gives the field `\(type.fields[index])` of a \(type.name) another value, and returns it.") { m, args in
-      guard args[0].isKind(.record), args[0].recordTypeNumber == type.number else { throw m.wrongType(name, 1, type.name, args[0]) }
+      guard args[0].isKind(.record), args[0].recordTypeNumber == type.number else { throw m.otherRecord(name, type, args[0]) }
       args[0].setField(index, args[1])
       return args[1]
     }

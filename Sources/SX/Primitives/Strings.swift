@@ -19,7 +19,11 @@ extension NativeTable {
     add("string-length", required("string", .string), doc: "Number of Unicode scalars. O(1).", example: "(string-length \"añb\") → 3") { _, args in .fix(args[0].length) }
     add("substring", required("string", .string), required("from", .integer), optional("to", .integer), doc: "The scalars from `from` up to `to` (default: the end), not included. A range outside the string is an error; `slice` clamps.", example: "(substring \"hello\" 1 3) → \"el\"") { m, args in
       let n = args[0].length, from = args.integer(1), to = args.integer(2, default: n)
-      guard 0 <= from, from <= to, to <= n else { throw m.error("substring: range \(from)…\(to) is outside a string of length \(n)", hint: "slice clamps its range") }
+      let isStart = from < 0 || from > n
+      guard !isStart, from <= to, to <= n else {
+        let problem = !isStart && to < from ? "index \(to) lies before \(from), where the range begins" : "index \(isStart ? from : to) is out of range for a string of length \(n)"
+        throw m.error("substring: argument \(isStart ? 2 : 3): \(problem)", hint: "slice clamps its range")
+      }
       return m.stringSlice(args[0], from, to)
     }
     add("starts-with?", required("string", .string), required("prefix", .string), doc: "Does the string begin with the prefix?", example: "(starts-with? \"hello\" \"he\") → true") { _, args in
@@ -45,7 +49,7 @@ extension NativeTable {
     order("string>=?", "after or equal to", "(string>=? \"a\" \"b\") → false") { !$0.textLess($1) }
 
     add("char-from-code", required("code", .integer), doc: "The string of the one Unicode scalar with this number.", example: "(char-from-code 233) → \"é\"") { m, args in
-      guard let code = UInt32(exactly: args.integer(0)), let scalar = Unicode.Scalar(code) else { throw m.error("char-from-code: \(args.integer(0)) is no Unicode scalar") }
+      guard let code = UInt32(exactly: args.integer(0)), let scalar = Unicode.Scalar(code) else { throw m.wrongType("char-from-code", 1, "the number of a Unicode scalar", args[0]) }
       return m.heap.string(scalar)
     }
     add("char-code", required("character"), doc: "The number of a character, or of a string's first Unicode scalar.", example: "(char-code \"é\") → 233") { m, args in
@@ -68,7 +72,7 @@ extension NativeTable {
     add("list->string", required("list", .list), doc: "The string of a list of characters; strings in the list are joined as they are.", example: "(list->string (list #\\a \"bc\")) → \"abc\"") { m, args in
       var out = ByteWriter(capacity: args[0].listCount)
       for v in ListElements(args[0]) {
-        if v.isCharacter { out.append(v.scalar) } else if v.isString { out.append(v.utf8) } else { throw m.error("list->string: expected characters, got \(m.shown(v))") }
+        if v.isCharacter { out.append(v.scalar) } else if v.isString { out.append(v.utf8) } else { throw m.wrongType("list->string", 1, "list of characters or strings", v, within: true) }
       }
       return try m.string("list->string", out)
     }

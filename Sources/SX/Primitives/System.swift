@@ -24,18 +24,21 @@ final class RandomPool {
       taken[i] = 0
     }
   }
-  /// Two digits for each of `count` bytes.
-  func fill(hex out: UnsafeMutablePointer<UInt8>, count: Int, _ host: any Host) {
+  /// Two digits for each of `count` bytes. Answers whether any byte is other than zero.
+  @discardableResult
+  func fill(hex out: UnsafeMutablePointer<UInt8>, count: Int, _ host: any Host) -> Bool {
     let digits = UnsafeMutableRawPointer(out)
-    var done = 0
+    var done = 0, seen: UInt8 = 0
     while done < count {
       let n = min(count - done, RandomPool.size / 4), taken = take(n, host)
       for i in 0..<n {
-        digits.storeBytes(of: hex[Int(taken[i])], toByteOffset: 2 * (done + i), as: UInt16.self)
+        digits.storeBytes(of: hex[Int(taken[i])], toByteOffset: 2 * (done &+ i), as: UInt16.self)
+        seen |= taken[i]
         taken[i] = 0
       }
       done += n
     }
+    return seen != 0
   }
 
   /// The next bytes of the pool. Whoever takes them leaves zeros behind.
@@ -95,8 +98,7 @@ extension NativeTable {
       let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
       // A host may have nothing but zeros to give.
       for _ in 0..<3 {
-        m.random.fill(hex: text.bytes, count: n, m.host)
-        if text.utf8.contains(where: { $0 != 0x30 }) { return text }
+        if m.random.fill(hex: text.bytes, count: n, m.host) { return text }
       }
       text.bytes[2 * n - 1] = UInt8(ascii: "1")
       return text
@@ -117,9 +119,6 @@ extension NativeTable {
     add("control/-exit", optional("status", .integer), needs: .exit, doc: "Ends the program at once.") { m, args in
       try m.exit(args)
       return .nil
-    }
-    addControl("control/-continue-exit", required("status", .integer), doc: "Goes on with an exit from outside, in the fiber that waits for this one or in the last one.") { m, slot, _ in
-      try m.continueExit(slot[1], slot)
     }
     add("control/-end-program", required("status", .integer), doc: "Ends the program at once, as somebody outside has asked for.") { m, args in
       try m.exit(args)

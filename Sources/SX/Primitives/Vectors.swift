@@ -94,7 +94,7 @@ extension NativeTable {
       let v = try m.vector(args[0], "vector->string")
       var out = ByteWriter(capacity: v.values.count)
       for c in v.values[try m.range(args, from: 2, in: v.values.count, "vector->string", of: "vector")] {
-        guard c.isCharacter else { throw m.error("vector->string: expected characters, got \(m.shown(c))") }
+        guard c.isCharacter else { throw m.wrongType("vector->string", 1, "vector of characters", c, within: true) }
         out.append(c.scalar)
       }
       return try m.string("vector->string", out)

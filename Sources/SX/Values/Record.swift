@@ -23,6 +23,11 @@ final class RecordType: Sendable {
     self.isVariant = isVariant
     self.symbol = symbol
   }
+
+  /// Why a constructor with so many fields does not take so many arguments.
+  static func arityMessage(_ name: String, _ fields: Int, _ given: Int, isVariant: Bool) -> String {
+    "\(name): expected \(fields) \(isVariant ? "args" : fields == 1 ? "argument" : "arguments"), got \(given)"
+  }
 }
 
 extension Value {

@@ -65,4 +65,8 @@ struct SystemMemory {
   static func tryAllocate<T>(_ count: Int, of type: T.Type) -> UnsafeMutablePointer<T>? {
     malloc(count * MemoryLayout<T>.stride)?.bindMemory(to: T.self, capacity: count)
   }
+  /// When it is refused, the block stays as it was.
+  static func tryReallocate<T: BitwiseCopyable>(_ block: UnsafeMutablePointer<T>, _ count: Int) -> UnsafeMutablePointer<T>? {
+    realloc(block, count * MemoryLayout<T>.stride)?.bindMemory(to: T.self, capacity: count)
+  }
 }

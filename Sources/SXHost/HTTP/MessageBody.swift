@@ -19,7 +19,7 @@ extension OperationCall {
     case .null: return ByteBuffer()
     case .string(let text): return ByteBuffer(string: text)
     case .bytes(let bytes): return ByteBuffer(bytes: bytes)
-    default: throw mismatch(index, "a string or a bytevector")
+    default: throw mismatch(index, "string or bytevector")
     }
   }
 }
