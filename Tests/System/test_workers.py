@@ -297,4 +297,6 @@ def test_an_exit_in_any_worker_ends_the_program_after_its_spans_are_sent(serve):
 def test_what_at_exit_was_given_is_done_in_every_worker(serve):
     server = serve(f'(at-exit (fn () (eprintln "bye from" (or otel/-worker "nobody"))))\n{APPLICATION}', workers=3)
     assert server.terminate() == 0
-    assert sorted(server.err.splitlines()) == [f"bye from {worker}" for worker in range(3)]
+    # A line is written in pieces, between which there may be those of another worker.
+    assert server.err.count("bye from") == 3
+    assert sorted(letter for letter in server.err if letter.isdigit()) == ["0", "1", "2"]
