@@ -63,6 +63,8 @@ struct Serve: ParsableCommand {
           try interpreter.evaluate("(otel/-work-as! \(number))", file: Self.caller)
           try program?.load(into: interpreter)
           try interpreter.evaluate("(host/-work \(application))", file: Self.caller)
+          // What was given first is done last: what the telemetry has to say.
+          try interpreter.runAtExit()
         }
       }
       if let probe { try outside.openProbe(at: probe) }

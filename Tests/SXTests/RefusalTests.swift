@@ -86,8 +86,7 @@ import Testing
       }
       heap.refuseMemory(after: .max)
       #expect(try sx.evaluate(Self.afterwards).description == after, "request \(requests)")
-      // A cell or two lead to one that the collection has not marked; which, and whether the collector or this check is wrong, is not known yet.
-      withKnownIssue(isIntermittent: true) { #expect(sx.strayCells() == 0, "request \(requests)") }
+      #expect(sx.strayCells() == 0, "request \(requests)")
     }
     #expect(refused > (all ? 4_900 : 119))
   }

@@ -292,3 +292,11 @@ def test_an_exit_in_any_worker_ends_the_program_after_its_spans_are_sent(serve):
             assert server.process.wait(timeout=PATIENCE) == 7
             spans = [span for export in receiver.exports for span in spans_of(export.message)]
             assert len({span.span_id for span in spans}) == len(spans) == 30
+
+
+def test_what_at_exit_was_given_is_done_in_every_worker(serve):
+    server = serve(f'(at-exit (fn () (eprintln "bye from" (or otel/-worker "nobody"))))\n{APPLICATION}', workers=3)
+    assert server.terminate() == 0
+    # A line is written in pieces, between which there may be those of another worker.
+    assert server.err.count("bye from") == 3
+    assert sorted(letter for letter in server.err if letter.isdigit()) == ["0", "1", "2"]

@@ -283,6 +283,11 @@ final class Heap {
   private func refillOne(_ words: Int) -> Cell {
     if !memory.isAllowed() { requestCollection() }
     supply(words)
+    // A new cell in a block that is still to be swept would be taken for a dead one.
+    while let block = pending[words] {
+      pending[words] = block.pointee.next
+      _ = Heap.sweep(block)
+    }
     return Heap.thread(blockWithRoom(words), 1)
   }
   private func blockWithRoom(_ words: Int) -> BlockRef {
