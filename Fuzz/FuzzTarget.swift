@@ -10,7 +10,10 @@ struct FuzzTarget {
   static let patience = Duration.milliseconds(500)
 
   func makeInterpreter() throws -> Interpreter {
-    let interpreter = Interpreter()
+    // Pages show times.
+    var capabilities = Capabilities.none
+    (capabilities.clock, capabilities.random) = (true, true)
+    let interpreter = Interpreter(capabilities: capabilities)
     interpreter.heapLimit = Self.heapLimit
     try interpreter.evaluate(source, file: "\(name).sx")
     return interpreter

@@ -15,7 +15,7 @@ if [ ! -x "$out/fuzz" ] || [ -n "$(find Sources/SX Sources/CNativeStack prelude 
   done
   clang -g -O1 -fsanitize=address -c Sources/CNativeStack/native_stack.c -I Sources/CNativeStack/include -o "$out/native_stack.o"
   clang -c prelude/prelude.c -I prelude/include -o "$out/prelude.o"
-  flags=(-swift-version 6 ${OPTIMISATION:--O} -sanitize=fuzzer,address -parse-as-library -wmo
+  flags=(-swift-version 6 ${OPTIMISATION:--O} -sanitize=fuzzer,address -parse-as-library -wmo -package-name sx
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility -enable-upcoming-feature InternalImportsByDefault
     -Xcc "-fmodule-map-file=$PWD/$out/modules/CNativeStack/module.modulemap" -Xcc "-fmodule-map-file=$PWD/$out/modules/SXPrelude/module.modulemap")
   find Sources/SX -name '*.swift' > "$out/sources"

@@ -14,7 +14,7 @@ import Testing
   @Test func aTypeErrorHasPlaceExcerptAndTrace() {
     #expect(
       rendered("(define (head x)\n  (first x))\n(define (both x) (list (head x) 1))\n(both 5)") == """
-        error: first: argument 1: expected list, got number 5
+        error: first: argument 1: expected list or string, got number 5
           at test.sx:2:10
          2 |   (first x))
            |          ^
@@ -172,7 +172,7 @@ import Testing
   @Test func wideCharactersAndTabsKeepTheCaretInPlace() {
     #expect(
       rendered("(list \"日本語\" (first 5))") == """
-        error: first: argument 1: expected list, got number 5
+        error: first: argument 1: expected list or string, got number 5
           at test.sx:1:20
          1 | (list "日本語" (first 5))
            |                       ^
@@ -204,7 +204,7 @@ import Testing
     let text = rendered("(define (last-step x) (+ 1 (first x)))\n(define (start x) (last-step x))\n(list (start 5))")
     #expect(
       text == """
-        error: first: argument 1: expected list, got number 5
+        error: first: argument 1: expected list or string, got number 5
           at test.sx:1:35
          1 | (define (last-step x) (+ 1 (first x)))
            |                                   ^
@@ -237,7 +237,7 @@ import Testing
           at test.sx:2:17
          2 | (guard (e (true (error "cannot start" :port 80 e)))
            |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-          caused by: first: argument 1: expected list, got number 5
+          caused by: first: argument 1: expected list or string, got number 5
             at test.sx:1:24
            1 | (define (inner) (first 5))
              |                        ^
@@ -247,7 +247,7 @@ import Testing
   @Test func codeThatAMacroMadeSaysSo() {
     #expect(
       rendered("(defmacro head (x) `(first ,x))\n(list (head 5))") == """
-        error: first: argument 1: expected list, got number 5
+        error: first: argument 1: expected list or string, got number 5
           at test.sx:2:7
          2 | (list (head 5))
            |       ^^^^^^^^

@@ -29,7 +29,7 @@ import Testing
     "(let loop () (loop))", "(define (f) (f)) (f)", "(let loop () (guard (e (true 1)) (car 5)) (loop))", "(guard (e (true 1)) (let loop () (loop)))",
     "(coroutine-resume (make-coroutine (fn () (let loop () (loop)))))", "(defmacro forever () (let loop () (loop))) (forever)",
     "(let again () (guard (e (true (again))) (let loop () (loop))))", "(spawn (fn () (let loop () (loop)))) (let loop () (loop))",
-    "(sort (list 3 1 2) (fn (a b) (let loop () (loop))))",
+    "(sort (list 3 1 2) (fn (a b) (let loop () (loop))))", "(define (f) (+ 1 (call/cc (fn (k) (f))))) (f)",
   ]
 
   @Test(arguments: endless) func stepsEndWhatNeverEnds(source: String) throws {

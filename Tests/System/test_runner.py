@@ -105,7 +105,7 @@ def test_an_error_shows_its_source_and_the_calls_that_led_to_it(sx):
         "1) deep > goes wrong",
         "     deep.sx:2",
         "",
-        "     error: first: argument 1: expected list, got number 5",
+        "     error: first: argument 1: expected list or string, got number 5",
         "       at deep.sx:2:15",
         "      2 |   (+ 1 (first list)))",
         "        |               ^^^^",

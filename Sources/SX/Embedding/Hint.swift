@@ -202,7 +202,7 @@ struct Hint {
     Hint(kind: "call of macro", "a macro is no value: call it by its name, or wrap it in a function"),
     Hint("*: argument 2: expected list, got lambda", "the function comes first: ($1 function list)"),
     Hint("*: argument 2: expected list, got native-fn", "the function comes first: ($1 function list)"),
-    Hint("*: argument *: expected list, got dict", "`keys`, `vals` and `entries` give the parts of a dict as a list"),
+    Hint("*: argument *: expected list*, got dict", "`keys`, `vals` and `entries` give the parts of a dict as a list"),
     Hint("*: argument *: expected list, got vector", "(vector->list vector) is a list"),
     Hint("*: argument *: expected list, got string*", "`split` and `string->list` make a list of a string"),
     Hint("+: argument *: Expected number, got string*", "texts are joined by `str`; `parse-int` and `parse-float` read numbers"),

@@ -107,7 +107,8 @@ extension Machine {
   @inline(never) func firstSlow(_ v: Value) throws -> Value {
     if v.isNil { return .nil }
     if v.isKind(.slice), v.length > 0 { return v.run.pointee }
-    guard v.isListCell else { throw wrongType("first", 1, "list", v) }
+    if v.isString { return v.length > 0 ? stringScalar(v, at: 0) : .nil }
+    guard v.isListCell else { throw wrongType("first", 1, "list or string", v) }
     return v.length == 0 ? .nil : heap.element(v, 0)
   }
   @inline(never) func restSlow(_ v: Value) throws -> Value {

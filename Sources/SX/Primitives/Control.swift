@@ -92,6 +92,8 @@ extension NativeTable {
     addControl("call-with-current-continuation", required("function", .function), doc: "Calls the function with the rest of the work as a function, which may be called any number of times.", example: "(+ 1 (call/cc (fn (k) (k 41) 0))) → 42") { m, slot, _ in
       let f = slot[1]
       try m.reserve(bytes: (slot - m.current.stack) * 32)
+      // The whole stack is copied.
+      try m.charge(slot - m.current.stack)
       let k = m.heap.allocate(object: Continuation(m.current, m.state.pointee, slot: slot))
       slot[0] = f
       slot[1] = k

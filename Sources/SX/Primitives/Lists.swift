@@ -43,10 +43,7 @@ extension NativeTable {
     add("list", rest("values"), doc: "A list of the arguments.", example: "(list 1 2 3) → (1 2 3)") { m, args in m.heap.list(args.base, args.count) }
     alias("mutable-list")
     add("cons", required("value"), required("list", .list), doc: "A list with one more element in front. O(1).", example: "(cons 1 (list 2)) → (1 2)") { m, args in m.heap.cons(args[0], args[1]) }
-    add("first", required("list", .listOrString), doc: "The first element, or nil.", example: "(first (list 1 2)) → 1") { m, args in
-      if args[0].isString { return args[0].length > 0 ? m.stringScalar(args[0], at: 0) : .nil }
-      return try m.firstSlow(args[0])
-    }
+    add("first", required("list", .listOrString), doc: "The first element, or nil.", example: "(first (list 1 2)) → 1") { m, args in try m.firstSlow(args[0]) }
     alias("car")
     add("rest", required("list", .list), doc: "All elements but the first. O(1).", example: "(rest (list 1 2)) → (2)") { m, args in m.heap.rest(args[0]) }
     alias("cdr")
