@@ -301,7 +301,7 @@ extension ReferenceEvaluator {
   // MARK: Quasiquote
 
   private func mark(_ form: Value, _ names: StaticString...) -> Bool {
-    form.isListCell && form.length == 2 && names.contains { heap.element(form, 0) == machine.symbol($0) }
+    form.isListCell && form.length > 0 && names.contains { heap.element(form, 0) == machine.symbol($0) }
   }
 
   private func quasiquote(_ form: Value, _ level: Int, _ environment: ReferenceEnvironment) throws -> Value {
@@ -316,21 +316,30 @@ extension ReferenceEvaluator {
     guard form.isListCell, form.length > 0 else { return form }
     let parts = Array(ListElements(form))
     if mark(form, "unquote") {
-      return level == 1 ? try evaluate(parts[1], environment) : heap.list([parts[0], try quasiquote(parts[1], level - 1, environment)])
+      guard level == 1 else { return try elements(parts, level - 1, environment) }
+      guard parts.count == 2 else { return try fail(machine.error("`,` stands before one form, got \(parts.count - 1)")) }
+      return try evaluate(parts[1], environment)
     }
-    if mark(form, "quasiquote") { return heap.list([parts[0], try quasiquote(parts[1], level + 1, environment)]) }
+    if mark(form, "quasiquote"), parts.count == 2 { return heap.list([parts[0], try quasiquote(parts[1], level + 1, environment)]) }
     if mark(form, "splice-unquote", "unquote-splicing") {
       guard level > 1 else { throw Unsupported(what: "a misplaced ,@") }
-      return heap.list([parts[0], try quasiquote(parts[1], level - 1, environment)])
+      return try elements(parts, level - 1, environment)
     }
-    var out = heap.emptyList()
+    return try elements(parts, level, environment)
+  }
+
+  /// A list of templates; an unquote or a splice in it may have several forms.
+  private func elements(_ parts: [Value], _ level: Int, _ environment: ReferenceEnvironment) throws -> Value {
+    var out: [Value] = []
     for part in parts {
       if level == 1, mark(part, "splice-unquote", "unquote-splicing") {
-        out = try callNative("concat", out, evaluate(heap.element(part, 1), environment))
+        for form in ListElements(part).dropFirst() { out += ListElements(try callNative("quasiquote/-spliced", evaluate(form, environment))) }
+      } else if level == 1, mark(part, "unquote") {
+        for form in ListElements(part).dropFirst() { out.append(try evaluate(form, environment)) }
       } else {
-        out = try callNative("concat", out, heap.list([quasiquote(part, level, environment)]))
+        out.append(try quasiquote(part, level, environment))
       }
     }
-    return out
+    return heap.list(out)
   }
 }

@@ -14,10 +14,26 @@ extension ReferenceEvaluator {
     guard list.isListCell else { return [try fail(machine.wrongType(name, position, "list", list))] }
     return Array(ListElements(list))
   }
+  /// Raises the usual error unless it can be called.
+  private func expect(function: Value, _ name: String, _ position: Int) throws {
+    if !isCallable(function) { _ = try fail(machine.wrongType(name, position, "function", function)) }
+  }
+  private func isCallable(_ value: Value) -> Bool {
+    guard value.isKind(.object) else { return value.isKind(.native) }
+    switch value.object {
+    case is ReferenceClosure, is ReferenceFunction, is ReferenceContinuation, is Parameter: return true
+    default: return false
+    }
+  }
   private func truth(_ function: Value, _ arguments: Value...) throws -> Bool { try !call(function, arguments).isFalsy }
 
   private func installControl() {
+    install("expect-function", 3) { sx, given in
+      try sx.expect(function: given[0], given[1].text, Arithmetic.integer(given[2]) ?? 0)
+      return .value(given[0])
+    }
     install("apply", 1, hasRest: true) { sx, given in
+      try sx.expect(function: given[0], "apply", 1)
       guard given.count > 1, let last = given.last else { return .call(given[0], []) }
       guard last.isListOrNil else { return .value(try sx.fail(sx.machine.wrongType("apply", given.count, "list", last))) }
       return .call(given[0], given[1..<(given.count - 1)] + Array(ListElements(last)))
@@ -26,6 +42,7 @@ extension ReferenceEvaluator {
     install("raise-continuable", 1) { sx, given in .value(try sx.signal(given[0], isContinuable: true)) }
     for name in ["call/cc", "call-with-current-continuation", "call/ec", "call-with-escape-continuation"] {
       install(name, 1) { sx, given in
+        try sx.expect(function: given[0], name, 1)
         let continuation = ReferenceContinuation()
         defer { continuation.isInside = false }
         let outer = (sx.handlers, sx.bindings)
@@ -38,6 +55,7 @@ extension ReferenceEvaluator {
       }
     }
     install("dynamic-wind", 3) { sx, given in
+      for i in 0..<3 { try sx.expect(function: given[i], "dynamic-wind", i + 1) }
       _ = try sx.call(given[0], [])
       let outer = (sx.handlers, sx.bindings)
       let value: Value
@@ -54,6 +72,7 @@ extension ReferenceEvaluator {
       return .value(value)
     }
     install("with-exception-handler", 2) { sx, given in
+      for i in 0..<2 { try sx.expect(function: given[i], "with-exception-handler", i + 1) }
       let outer = sx.handlers
       let any = sx.heap.allocate(object: ReferenceFunction("anonymous", 1, hasRest: false, native: nil) { _, _ in .value(.true) })
       sx.handlers = ReferenceHandler(clauses: [(any, given[0])], next: outer)
@@ -78,10 +97,13 @@ extension ReferenceEvaluator {
     }
     install("make-parameter", 1) { sx, given in
       let converter = given.count > 1 ? given[1] : .nil
+      if !converter.isNil { try sx.expect(function: converter, "make-parameter", 2) }
       let initial = converter.isNil ? given[0] : try sx.call(converter, [given[0]])
       return .value(sx.heap.allocate(object: Parameter(initial: initial, converter: converter)))
     }
     install("call-with-values", 2) { sx, given in
+      try sx.expect(function: given[1], "call-with-values", 2)
+      try sx.expect(function: given[0], "call-with-values", 1)
       let values = try sx.call(given[0], [])
       return .call(given[1], values.object(as: MultipleValues.self)?.values ?? [values])
     }
@@ -93,13 +115,7 @@ extension ReferenceEvaluator {
     }
     install("lambda?", 1) { _, given in .value(.bool(given[0].object(as: ReferenceClosure.self) != nil || given[0].object(as: ReferenceFunction.self)?.native == nil && given[0].object(as: ReferenceFunction.self) != nil)) }
     for name in ["procedure?", "callable?", "function?"] {
-      install(name, 1) { _, given in
-        guard given[0].isKind(.object) else { return .value(.bool(given[0].isKind(.native))) }
-        switch given[0].object {
-        case is ReferenceClosure, is ReferenceFunction, is ReferenceContinuation, is Parameter: return .value(.true)
-        default: return .value(.false)
-        }
-      }
+      install(name, 1) { sx, given in .value(.bool(sx.isCallable(given[0]))) }
     }
     install("continuation?", 1) { _, given in .value(.bool(given[0].object(as: ReferenceContinuation.self) != nil)) }
     install("macro?", 1) { _, given in .value(.bool(given[0].object(as: ReferenceMacro.self) != nil)) }
@@ -114,26 +130,33 @@ extension ReferenceEvaluator {
       let columns = try lists.enumerated().map { try sx.elements($1, name, $0 + 2) }
       for i in 0..<(columns.map(\.count).min() ?? 0) { if try !visit(columns.map { $0[i] }) { return } }
     }
-    install("map", 2, hasRest: true) { sx, given in
+    install("map", 1, hasRest: true) { sx, given in
+      try sx.expect(function: given[0], "map", 1)
+      if given.count < 2 { return .value(try sx.fail(sx.machine.error("map: expected at least 2 arguments, got 1"))) }
       var out: [Value] = []
       try walk(sx, "map", given[1...]) { out.append(try sx.call(given[0], $0)); return true }
       return .value(sx.heap.list(out))
     }
-    install("for-each", 2, hasRest: true) { sx, given in
+    install("for-each", 1, hasRest: true) { sx, given in
+      try sx.expect(function: given[0], "for-each", 1)
+      if given.count < 2 { return .value(try sx.fail(sx.machine.error("for-each: expected at least 2 arguments, got 1"))) }
       try walk(sx, "for-each", given[1...]) { _ = try sx.call(given[0], $0); return true }
       return .value(.nil)
     }
     install("filter", 2) { sx, given in
+      try sx.expect(function: given[0], "filter", 1)
       var out: [Value] = []
       try walk(sx, "filter", given[1...]) { if try sx.truth(given[0], $0[0]) { out.append($0[0]) }; return true }
       return .value(sx.heap.list(out))
     }
     install("remove", 2) { sx, given in
+      try sx.expect(function: given[0], "remove", 1)
       var out: [Value] = []
       try walk(sx, "remove", given[1...]) { if try !sx.truth(given[0], $0[0]) { out.append($0[0]) }; return true }
       return .value(sx.heap.list(out))
     }
     install("reduce", 2, hasRest: true) { sx, given in
+      try sx.expect(function: given[0], "reduce", 1)
       if given.count > 3 {
         return .value(try sx.fail(sx.machine.error("reduce: expected a function, a start value and one list, got \(given.count - 2) lists")))
       }
@@ -144,17 +167,21 @@ extension ReferenceEvaluator {
       return .value(result)
     }
     install("map-indexed", 2) { sx, given in
-      .value(sx.heap.list(try sx.elements(given[1], "map-indexed", 2).enumerated().map { try sx.call(given[0], [.fix($0), $1]) }))
+      try sx.expect(function: given[0], "map-indexed", 1)
+      return .value(sx.heap.list(try sx.elements(given[1], "map-indexed", 2).enumerated().map { try sx.call(given[0], [.fix($0), $1]) }))
     }
     install("some", 2) { sx, given in
+      try sx.expect(function: given[0], "some", 1)
       for item in try sx.elements(given[1], "some", 2) { if case let value = try sx.call(given[0], [item]), !value.isFalsy { return .value(value) } }
       return .value(.false)
     }
     install("every?", 2) { sx, given in
+      try sx.expect(function: given[0], "every?", 1)
       for item in try sx.elements(given[1], "every?", 2) { if try !sx.truth(given[0], item) { return .value(.false) } }
       return .value(.true)
     }
     install("find", 2) { sx, given in
+      try sx.expect(function: given[0], "find", 1)
       for item in try sx.elements(given[1], "find", 2) { if try sx.truth(given[0], item) { return .value(item) } }
       return .value(.nil)
     }
