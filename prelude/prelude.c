@@ -67,6 +67,9 @@ static const unsigned char otel_floor_sx[] = {
 static const unsigned char otel_flame_sx[] = {
 #embed "otel/flame.sx"
 };
+static const unsigned char otel_host_metrics_sx[] = {
+#embed "otel/host-metrics.sx"
+};
 static const unsigned char otel_id_sx[] = {
 #embed "otel/id.sx"
 };
@@ -199,6 +202,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/exporter.sx", otel_exporter_sx),
   FILE_ENTRY("otel/flame.sx", otel_flame_sx),
   FILE_ENTRY("otel/floor.sx", otel_floor_sx),
+  FILE_ENTRY("otel/host-metrics.sx", otel_host_metrics_sx),
   FILE_ENTRY("otel/id.sx", otel_id_sx),
   FILE_ENTRY("otel/instrument.sx", otel_instrument_sx),
   FILE_ENTRY("otel/metric-exporter.sx", otel_metric_exporter_sx),
