@@ -31,8 +31,8 @@ public enum Capability: String, Sendable, CaseIterable {
 /// that a script can catch; only an environment that is not granted is an empty one.
 ///
 /// It is asked by the interpreter before the host is, so it holds with every host. There is none for writing files, because a `Host` has no way to write one.
-/// Functions that the embedding program defines ask for nothing: what they do is its own decision. Output is no capability: what a host does with it is its own affair,
-/// and `Limits.outputBytes` says how much of it there may be.
+/// Functions that the embedding program defines ask for what `define` says they need, by default for nothing: what they do is its own decision. Output is no
+/// capability: what a host does with it is its own affair, and `Limits.outputBytes` says how much of it there may be.
 public struct Capabilities: Sendable, Equatable {
   /// Which files.
   public enum Files: Sendable, Equatable {
