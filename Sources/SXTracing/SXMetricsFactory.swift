@@ -18,6 +18,7 @@ import Synchronization
 public final class SXMetricsFactory: MetricsFactory {
   private let meters = Mutex<[MeterKey: Meter]>([:])
 
+  /// A factory without meters.
   public init() {}
 
   /// Makes the meters visible in an interpreter; any number of them may show the same factory, and each of these that exports metrics exports them. To be called

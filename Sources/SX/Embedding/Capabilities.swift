@@ -36,19 +36,29 @@ public enum Capability: String, Sendable, CaseIterable {
 public struct Capabilities: Sendable, Equatable {
   /// Which files.
   public enum Files: Sendable, Equatable {
+    /// No file.
     case none
     /// Those in these folders and their subfolders; a file is where it is found when symbolic links have been followed.
     case under([String])
+    /// Every file that the host reads.
     case all
   }
 
+  /// See ``Capability/clock``.
   public var clock = false
+  /// See ``Capability/random``.
   public var random = false
+  /// See ``Capability/environment``.
   public var environment = false
+  /// See ``Capability/exit``.
   public var exit = false
+  /// See ``Capability/read``.
   public var read = Files.none
+  /// See ``Capability/load``.
   public var load = Files.none
+  /// See ``Capability/networkClient``.
   public var networkClient = false
+  /// See ``Capability/networkServer``.
   public var networkServer = false
 
   /// Nothing.

@@ -12,9 +12,11 @@ extension Interpreter {
   /// evaluate and call in the same interpreter, inside of the run that called it. Captured strongly, the interpreter would keep itself alive: `[unowned sx]`.
   ///
   /// - Parameters:
+  ///   - name: what scripts call it; a global of that name is replaced.
   ///   - doc: prose; its first line is a summary.
   ///   - capability: what the script must be granted to call it, as `now-ns` needs the clock: otherwise the call is an error that names the capability, and the
   ///     closure does not run; the environment is no exception here. Every call asks anew, so `capabilities` may change.
+  ///   - body: what the function does.
   public func define<each P: SXConvertible, R: SXConvertible>(_ name: String, doc: String = "", needs capability: Capability? = nil, _ body: @escaping (repeat each P) throws -> R) {
     let parameters = ParameterList<repeat each P>(name)
     install(name, doc, capability, parameters.shown, .immediate { [unowned self] arguments in

@@ -12,7 +12,9 @@ public final class Interpreter {
 
   /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.
   ///
-  /// - Parameter capabilities: what scripts may use of what the host offers; nothing by default.
+  /// - Parameters:
+  ///   - host: the outside world; by default one without files, operations and output.
+  ///   - capabilities: what scripts may use of what the host offers; nothing by default.
   public init(host: any Host = SilentHost(), capabilities: Capabilities = .none) {
     self.host = host
     machine = Machine(host: host)
@@ -26,7 +28,8 @@ public final class Interpreter {
   /// asked to wait for events. Throws a `Diagnostic`.
   ///
   /// - Parameters:
-  ///   - file: how messages name the text.
+  ///   - source: the text.
+  ///   - file: how messages name it.
   ///   - baseDirectory: where relative paths of `load` start, with a slash at the end; the working directory by default.
   @discardableResult
   public func evaluate(_ source: String, file: String = "<eval>", baseDirectory: String? = nil) throws -> Handle {
@@ -351,9 +354,11 @@ public final class Interpreter {
 
   /// What a text still lacks, as a session wants to know after every line.
   public enum Completeness {
+    /// Every form has its end.
     case complete
     /// The text ended inside a form.
     case incomplete
+    /// No more text makes it right.
     case invalid(Diagnostic)
   }
 

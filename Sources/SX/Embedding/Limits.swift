@@ -24,6 +24,7 @@ public struct Limits: Sendable, Equatable {
   /// Bytes that may go to the host's standard output and standard error. What would go beyond is not written. Ports in memory count as heap.
   public var outputBytes: Int?
 
+  /// Limits; those that are left out are none.
   public init(steps: Int? = nil, time: Duration? = nil, heapBytes: Int? = nil, stackSlots: Int? = nil, outputBytes: Int? = nil) {
     self.steps = steps
     self.time = time
