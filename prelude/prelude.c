@@ -13,6 +13,9 @@ static const unsigned char control_sx[] = {
 static const unsigned char core_sx[] = {
 #embed "core.sx"
 };
+static const unsigned char dicts_sx[] = {
+#embed "dicts.sx"
+};
 static const unsigned char dream_sx[] = {
 #embed "dream.sx"
 };
@@ -184,6 +187,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("compose.sx", compose_sx),
   FILE_ENTRY("control.sx", control_sx),
   FILE_ENTRY("core.sx", core_sx),
+  FILE_ENTRY("dicts.sx", dicts_sx),
   FILE_ENTRY("dream.sx", dream_sx),
   FILE_ENTRY("execute.sx", execute_sx),
   FILE_ENTRY("forms.sx", forms_sx),
