@@ -115,12 +115,18 @@ private struct ParameterList<each P: SXConvertible> {
         let handles = arguments.dropFirst(next).map { Handle(interpreter, $0) }
         let (value, wrong) = rest.makeRest(handles)
         if let value = value as? T { return value }
-        throw interpreter.machine.wrongType(name, next + wrong + 1, T.sxTypeName, arguments[next + wrong])
+        throw wrongType(T.self, next + wrong, arguments[next + wrong], interpreter)
       }
       let argument = next < arguments.count ? arguments[next] : .nil
-      guard let value = T.from(Handle(interpreter, argument)) else { throw interpreter.machine.wrongType(name, next + 1, T.sxTypeName, argument) }
+      guard let value = T.from(Handle(interpreter, argument)) else { throw wrongType(T.self, next, argument, interpreter) }
       return value
     }
     return (repeat try take((each P).self))
+  }
+
+  /// A number is asked for in the words of the primitives.
+  private func wrongType<T: SXConvertible>(_ type: T.Type, _ i: Int, _ argument: Value, _ interpreter: Interpreter) -> Raise {
+    let machine = interpreter.machine
+    return type.sxTypeName == Double.sxTypeName ? machine.wrongType(name, i + 1, .number, argument) : machine.wrongType(name, i + 1, type.sxTypeName, argument)
   }
 }
