@@ -5,20 +5,10 @@ import Testing
 /// Limits per run: what they stop, how it is told, and what is left afterwards.
 @Suite struct RunLimitTests {
   /// Counts what is written.
-  private final class Counter: Host {
+  private final class Counter: TestHost {
     var written = ""
-    let silent = SilentHost()
-    func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) { written += String(decoding: bytes, as: UTF8.self) }
-    func readFile(_ path: String) throws -> [UInt8] { try silent.readFile(path) }
-    func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool { true }
-    func waitForEvents(_ interpreter: Interpreter) -> Bool { true }
-    func environment(_ name: String) -> String? { nil }
-    var arguments: [String] { [] }
-    func nanoseconds() -> Int64 { 0 }
-    func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) { silent.randomBytes(buffer) }
-    var hostName: String { "" }
-    var processIdentifier: Int { 0 }
-    func exit(_ status: Int32) {}
+    override func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) { written += String(decoding: bytes, as: UTF8.self) }
+    override func waitForEvents(_ interpreter: Interpreter) -> Bool { true }
   }
 
   private func interruption(_ sx: Interpreter, _ source: String) -> Interruption? {
