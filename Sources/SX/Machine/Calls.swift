@@ -3,12 +3,7 @@ extension Machine {
   /// Calls `f` with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when the state changed and the value will arrive in `window[0]`.
   @inline(never) func callSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
     if f.isKind(.native) {
-      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { native in
-        if !native.isControl { return try native.call(self, Arguments(base: window + 1, count: n)) }
-        try native.check(self, window + 1, n)
-        try native.control(self, window, n)
-        return .unbound
-      }
+      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
     }
     window[0] = f
     try enter(f, window, n)
@@ -20,7 +15,7 @@ extension Machine {
     // A condition is raised with its frame still in place, which is where it comes from.
     if f == raiseNative { return try callSlow(f, window, n) }
     if f.isKind(.native), !f.native.isControl {
-      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.call(self, Arguments(base: window + 1, count: n)) }
+      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
     }
     let slot = state.pointee.base - 1
     state.pointee.fp -= 1
@@ -41,17 +36,12 @@ extension Machine {
     switch f.kind {
     case .closure: try enterClosure(f, slot, n)
     case .native:
-      let native = f.native
-      if !native.isControl {
-        slot[0] = try native.call(self, Arguments(base: slot + 1, count: n))
-      } else {
-        try native.check(self, slot + 1, n)
-        try native.control(self, slot, n)
-      }
+      let v = try f.native.invoke(self, slot, n)
+      if v != .unbound { slot[0] = v }
     case .object:
-      if let parameter = f.object(as: Parameter.self) {
+      if let v = f.borrowing(Parameter.self, { parameterValue($0, f) }) {
         guard n == 0 else { throw error("a parameter takes no argument, got \(n)", hint: "use `parameterize` to bind it") }
-        slot[0] = parameterValue(parameter, f)
+        slot[0] = v
       } else if let continuation = f.object as? Continuation {
         try resume(continuation, f, with: n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
       } else if let continuation = f.object as? DelimitedContinuation {

@@ -6,7 +6,7 @@ final class Machine {
   /// Steps of work until the next look at what may end it, see `Work.swift`.
   let work: UnsafeMutablePointer<Int>
   let nativeStack = NativeStack()
-  unowned(unsafe) var host: any Host
+  let host: any Host
   /// Set by the interpreter, which outlives its machine.
   unowned(unsafe) var interpreter: Interpreter!
 
@@ -114,6 +114,7 @@ final class Machine {
   /// What a bridge puts around calls that cross the border to the embedding program.
   var border = Border()
   let random = RandomPool()
+  let identifiers = IdentifierGenerator()
   var standardPorts = StandardPorts()
   var gensymCount = 0
   /// The latest time that anybody was told, in nanoseconds since 1970. In raw memory for the same reason.
