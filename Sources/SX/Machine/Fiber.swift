@@ -72,6 +72,8 @@ final class Fiber: HeapObject {
   }
   /// The host asked for it, and is told how it ends.
   var isEvaluation = false
+  /// The run that pays for what it does; see `Machine.charge(for:_:)`.
+  var run: RunBudget?
   /// Why it ends instead of running on.
   var interruption: Interruption?
   /// The status with which it exits instead of running on.
