@@ -7,6 +7,7 @@ struct NativeProperty: Sendable {
 
   /// By the names of their folders in `Fuzz/Corpus`.
   static let all: [String: NativeProperty] = [
+    "gzip": .gzip,
     "line-protocol": .lineProtocol,
     "otlp-parts": .otlpParts,
     "probe": .probe,
