@@ -48,8 +48,15 @@ if is_older "$out/fuzz" "$out"/{SX,SXHost,sx,native_stack,gzip,prelude}.o "${nat
   swiftc "${flags[@]}" -module-name Fuzz "${native[@]}" "$out"/{SX,SXHost,sx,native_stack,gzip,prelude}.o -lz -o "$out/fuzz"
 fi
 
+options=()
+# Programs do more when they know what there is.
+if [ "$target" = run ]; then
+  sed -n 's/^### `\([^"\`]*\)`$/"\1"/p' docs/reference.md > "$out/names"
+  options+=(-dict="$out/names")
+fi
+
 # Unoptimised code under the sanitizer takes much of the stack.
 ulimit -s 1000000 2>/dev/null || true
 # A fake stack would hide from the interpreter how deep it is.
 ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0 SWIFT_BACKTRACE=enable=no FUZZ_TARGET=$target FUZZ_SOURCE=Fuzz/Targets/$target.sx \
-  "$out/fuzz" "$out/$target" "Fuzz/Corpus/$target" -max_total_time="$seconds" -detect_leaks=0 -timeout=20 -rss_limit_mb=3000 -max_len=4096 -artifact_prefix="$out/"
+  "$out/fuzz" "$out/$target" "Fuzz/Corpus/$target" ${options[@]+"${options[@]}"} -max_total_time="$seconds" -detect_leaks=0 -timeout=20 -rss_limit_mb=3000 -max_len=4096 -artifact_prefix="$out/"
