@@ -98,11 +98,6 @@ class Server:
                 pass
         return count
 
-    def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as stat:
-            words = stat.read().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
     def error_lines(self):
         """How often it wrote which line, whatever numbers are in it; without the log of the route that fails."""
         self.errors.seek(0)
@@ -121,7 +116,7 @@ class Server:
 
 def observe(server, load, options):
     """The rows: what is asked every second, gathered for so long."""
-    rows, start, cpu = [], time.monotonic(), server.cpu_seconds()
+    rows, start, cpu = [], time.monotonic(), measure.cpu_seconds(server.process.pid)
     end, last = start + options.seconds, start
     while last < end:
         memories, descriptors = [], []
@@ -131,7 +126,7 @@ def observe(server, load, options):
             memories.append(memory)
             descriptors.append(server.descriptors())
             time.sleep(max(0, min(1, until - now)))
-        spent, now = server.cpu_seconds(), time.monotonic()
+        spent, now = measure.cpu_seconds(server.process.pid), time.monotonic()
         counters = server.counters()
         row = {"minute": round((now - start) / 60, 1), "RSS MB": round(measure.median(memories), 1), "RSS MB, most": round(max(memories), 1),
                "descriptors": round(measure.median(descriptors)), "descriptors, most": max(descriptors), "threads": threads,
