@@ -40,7 +40,7 @@ final class Fiber: HeapObject {
     get { record.pointee.status }
     set { record.pointee.status = newValue }
   }
-  /// The state with which the fiber goes on, while it does not run. Swapped with `Machine.state` as a whole.
+  /// The state with which the fiber goes on. While it runs, that is `Machine.state`, as far as the loop has spilled it.
   var saved: MachineState {
     get { record.pointee.saved }
     set { record.pointee.saved = newValue }
@@ -200,6 +200,7 @@ final class Fiber: HeapObject {
 /// Who keeps a fiber alive that runs, or waits for a coroutine? A coroutine belongs to its cell in the heap, which the collector marks as long as
 /// the coroutine runs or waits. Any other fiber belongs to `Machine.running`, or to the coroutine's `resumer` while it waits.
 struct FiberSwitch {
+  /// First, so that a pointer to the record points to it as well.
   var saved: MachineState
   var stack: Registers
   var resultOffset: Int
@@ -217,6 +218,8 @@ extension FiberRecord {
   /// For a fiber that is no coroutine; a coroutine needs no count.
   func retain() { if pointee.cell.isNil { _ = pointee.owner.retain() } }
   func release() { if pointee.cell.isNil { pointee.owner.release() } }
+
+  @inline(__always) var state: UnsafeMutablePointer<MachineState> { UnsafeMutableRawPointer(self).assumingMemoryBound(to: MachineState.self) }
 
   /// The record of a coroutine; nil when the value is something else.
   @inline(__always) static func of(_ v: Value) -> FiberRecord? {
