@@ -97,7 +97,7 @@ struct ExitRequest: Error {
 extension Machine {
   /// At a safepoint, when somebody asked for an end: throws when the running fiber is meant.
   func obeyCancellation() throws {
-    let running = (suspendedRuns.first?.fiber ?? current).outermost.number
+    let running = (suspendedRuns.first ?? current).outermost.number
     let fibers = cancellation.takeFibers()
     stopParked(fibers)
     if let interruption = cancellation.take() ?? fibers[running] { throw interruption }

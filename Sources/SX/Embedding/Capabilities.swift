@@ -102,7 +102,7 @@ public struct Capabilities: Sendable, Equatable {
       let file = Capabilities.place(of: path)
       return roots.contains { root in
         let folder = Capabilities.place(of: root)
-        return folder == "/" || file.hasPrefix(folder + "/")
+        return folder == "/" || file.utf8.starts(with: (folder + "/").utf8)
       }
     }
   }
@@ -114,11 +114,13 @@ public struct Capabilities: Sendable, Equatable {
       defer { free(resolved) }
       return String(cString: resolved)
     }
-    var parts = path.split(separator: "/").map(String.init)
-    guard let name = parts.popLast(), name != "..", name != "." else { return path.hasPrefix("/") ? "/.." : ".." }
+    // Names are bytes to the system; Swift would take a slash and a combining mark for one character.
+    var parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+    let isAbsolute = path.utf8.first == UInt8(ascii: "/")
+    guard let name = parts.popLast(), name != "..", name != "." else { return isAbsolute ? "/.." : ".." }
     let folder = parts.joined(separator: "/")
-    if parts.isEmpty, path.hasPrefix("/") { return "/" + name }
-    let parent = place(of: path.hasPrefix("/") ? "/" + folder : folder.isEmpty ? "." : folder)
+    if parts.isEmpty, isAbsolute { return "/" + name }
+    let parent = place(of: isAbsolute ? "/" + folder : folder.isEmpty ? "." : folder)
     return (parent == "/" ? "" : parent) + "/" + name
   }
 }

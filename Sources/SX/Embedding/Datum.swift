@@ -76,11 +76,11 @@ extension Datum: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Expres
   }
 }
 
-/// Entries in order of insertion. Lookup is O(1), by an index that is kept beside them.
+/// Entries in order of insertion. Keys are equal when their scalars are. Lookup is O(1), by an index that is kept beside them.
 public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiteral, Sequence {
   /// Keys and values in order of insertion.
   public private(set) var entries: [(key: String, value: Datum)] = []
-  private var index: [String: Int] = [:]
+  private var index: [Spelling: Int] = [:]
 
   /// A dict without entries.
   public init() {}
@@ -91,17 +91,17 @@ public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiter
   public var count: Int { entries.count }
   /// Setting nil removes the entry, O(n).
   public subscript(key: String) -> Datum? {
-    get { index[key].map { entries[$0].value } }
+    get { index[Spelling(text: key)].map { entries[$0].value } }
     set {
-      switch (index[key], newValue) {
+      switch (index[Spelling(text: key)], newValue) {
       case (let i?, let value?): entries[i].value = value
       case (nil, let value?):
-        index[key] = entries.count
+        index[Spelling(text: key)] = entries.count
         entries.append((key, value))
       case (let i?, nil):
         entries.remove(at: i)
-        index[key] = nil
-        for j in i..<entries.count { index[entries[j].key] = j }
+        index[Spelling(text: key)] = nil
+        for j in i..<entries.count { index[Spelling(text: entries[j].key)] = j }
       case (nil, nil): break
       }
     }
@@ -110,6 +110,17 @@ public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiter
   /// Equal entries; their order does not count.
   public static func == (a: DatumDictionary, b: DatumDictionary) -> Bool {
     a.count == b.count && a.entries.allSatisfy { b[$0.key] == $0.value }
+  }
+
+  /// As in SX, texts are equal when their scalars are; for Swift, an é of one scalar equals one of two.
+  private struct Spelling: Hashable {
+    let text: String
+
+    static func == (a: Spelling, b: Spelling) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+    func hash(into hasher: inout Hasher) {
+      var text = text
+      text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
   }
 }
 

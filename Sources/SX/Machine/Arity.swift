@@ -4,7 +4,7 @@ struct Arity: Sendable {
   /// `Int.max` when the last parameter may be repeated.
   let most: Int
 
-  func accepts(_ n: Int) -> Bool { n >= required && n <= most }
+  @inline(__always) func accepts(_ n: Int) -> Bool { n >= required && n <= most }
 
   /// What is wrong with a call with `n` arguments that are too few or too many.
   func message(_ name: String, _ n: Int) -> String {

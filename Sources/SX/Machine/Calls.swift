@@ -3,12 +3,7 @@ extension Machine {
   /// Calls `f` with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when the state changed and the value will arrive in `window[0]`.
   @inline(never) func callSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
     if f.isKind(.native) {
-      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { native in
-        if !native.isControl { return try native.call(self, Arguments(base: window + 1, count: n)) }
-        try native.check(self, window + 1, n)
-        try native.control(self, window, n)
-        return .unbound
-      }
+      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
     }
     window[0] = f
     try enter(f, window, n)
@@ -20,7 +15,7 @@ extension Machine {
     // A condition is raised with its frame still in place, which is where it comes from.
     if f == raiseNative { return try callSlow(f, window, n) }
     if f.isKind(.native), !f.native.isControl {
-      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.call(self, Arguments(base: window + 1, count: n)) }
+      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
     }
     let slot = state.pointee.base - 1
     state.pointee.fp -= 1
@@ -41,17 +36,12 @@ extension Machine {
     switch f.kind {
     case .closure: try enterClosure(f, slot, n)
     case .native:
-      let native = f.native
-      if !native.isControl {
-        slot[0] = try native.call(self, Arguments(base: slot + 1, count: n))
-      } else {
-        try native.check(self, slot + 1, n)
-        try native.control(self, slot, n)
-      }
+      let v = try f.native.invoke(self, slot, n)
+      if v != .unbound { slot[0] = v }
     case .object:
-      if let parameter = f.object(as: Parameter.self) {
+      if let v = f.borrowing(Parameter.self, { parameterValue($0, f) }) {
         guard n == 0 else { throw error("a parameter takes no argument, got \(n)", hint: "use `parameterize` to bind it") }
-        slot[0] = parameterValue(parameter, f)
+        slot[0] = v
       } else if let continuation = f.object as? Continuation {
         try resume(continuation, f, with: n == 1 ? slot[1] : multipleValues((0..<n).map { slot[1 + $0] }), slot)
       } else if let continuation = f.object as? DelimitedContinuation {
@@ -108,12 +98,8 @@ extension Machine {
     guard suspendedRuns.count < 200 else { throw error("evaluation inside primitives is nested too deeply") }
     try nativeStack.check(.none)
     let fiber = makeFiber(f, arguments)
-    suspendedRuns.append((current, state.pointee))
-    defer {
-      let (outer, saved) = suspendedRuns.removeLast()
-      current = outer
-      state.pointee = saved
-    }
+    suspendedRuns.append(current)
+    defer { current = suspendedRuns.removeLast() }
     switch try start(fiber) {
     case .finished(let v): return v
     case .suspended, .preempted: throw error("cannot wait inside a primitive")
@@ -159,54 +145,55 @@ extension Machine {
   func load(_ fiber: Fiber) {
     current = fiber
     fiber.status = .running
-    state.pointee = fiber.saved
   }
 
-  /// Saves the running fiber; its value will arrive in `slot`.
+  /// The running fiber, whose state has been spilled, stops; its value will arrive in `slot`.
   func save(slot: Registers?) {
     let fiber = current
-    fiber.saved = state.pointee
     if let slot { fiber.resultOffset = slot - fiber.stack }
     fiber.status = .suspended
   }
 
-  /// Switches to a coroutine, whose next value the running fiber waits for in `slot`.
+  /// Switches to a coroutine, whose next value the running fiber, which has spilled its state, waits for in `slot`.
   @inline(never) func resume(_ coroutine: Value, with v: Value, slot: Registers) throws {
-    guard let next = FiberRecord.of(coroutine) else { throw wrongType("coroutine-resume", 1, "coroutine", coroutine) }
-    guard next.pointee.resumer == nil, next.pointee.status == .ready || next.pointee.status == .suspended else {
-      throw error(next.pointee.status == .finished ? "coroutine-resume: the coroutine has finished" : "coroutine-resume: the coroutine is running")
+    guard let next = FiberRecord.of(coroutine), next.pointee.resumer == nil, next.pointee.status == .suspended || next.pointee.status == .ready else {
+      throw cannotResume(coroutine)
     }
-    suspend(slot: slot)
-    next.pointee.resumer = running
+    let resumer = running
+    resumer.pointee.resultOffset = slot - resumer.pointee.stack
+    resumer.pointee.status = .suspended
+    next.pointee.resumer = resumer
     running = next
     next.pointee.status = .running
-    state.pointee = next.pointee.saved
-    if next.pointee.startArguments >= 0 {
-      next.pointee.startArguments = -1
-      let function = next.pointee.stack[1]
-      next.pointee.stack[2] = v
-      try enter(function, next.pointee.stack + 1, function.isKind(.closure) && !Code.of(closure: function).lambda.parameters.isEmpty ? 1 : 0)
-    } else {
+    if next.pointee.startArguments < 0 {
       next.pointee.stack[next.pointee.resultOffset] = v
+    } else {
+      try enterCoroutine(next, v)
     }
+  }
+  @inline(never) private func enterCoroutine(_ coroutine: FiberRecord, _ v: Value) throws {
+    coroutine.pointee.startArguments = -1
+    let function = coroutine.pointee.stack[1]
+    coroutine.pointee.stack[2] = v
+    try enter(function, coroutine.pointee.stack + 1, function.isKind(.closure) && !Code.of(closure: function).lambda.parameters.isEmpty ? 1 : 0)
+  }
+  @inline(never) private func cannotResume(_ v: Value) -> Raise {
+    guard let coroutine = FiberRecord.of(v) else { return wrongType("coroutine-resume", 1, "coroutine", v) }
+    return error(coroutine.pointee.status == .finished ? "coroutine-resume: the coroutine has finished" : "coroutine-resume: the coroutine is running")
   }
 
   /// Hands a value to whoever resumed the running coroutine.
   @inline(never) func yield(_ v: Value, slot: Registers) throws {
-    guard let resumer = running.pointee.resumer else { throw error("coroutine-yield: no coroutine is running") }
-    suspend(slot: slot)
-    running.pointee.resumer = nil
+    let coroutine = running
+    guard let resumer = coroutine.pointee.resumer else { throw notInCoroutine() }
+    coroutine.pointee.resultOffset = slot - coroutine.pointee.stack
+    coroutine.pointee.status = .suspended
+    coroutine.pointee.resumer = nil
     running = resumer
     resumer.pointee.status = .running
-    state.pointee = resumer.pointee.saved
     resumer.pointee.stack[resumer.pointee.resultOffset] = v
   }
-
-  @inline(__always) private func suspend(slot: Registers) {
-    running.pointee.saved = state.pointee
-    running.pointee.resultOffset = slot - running.pointee.stack
-    running.pointee.status = .suspended
-  }
+  @inline(never) private func notInCoroutine() -> Raise { error("coroutine-yield: no coroutine is running") }
 
   /// At the end of a fiber: a coroutine's value goes to its resumer. False when the fiber was no coroutine.
   func leaveCoroutine() throws -> Bool {

@@ -268,9 +268,9 @@ extension Machine {
     var chain = outer
     for i in 0..<n {
       let key = registers[2 * i]
-      guard let parameter = key.object(as: Parameter.self) else { throw error("parameterize: expected a parameter, got \(shown(key))") }
+      guard let converter = key.borrowing(Parameter.self, { $0.converter }) else { throw error("parameterize: expected a parameter, got \(shown(key))") }
       var v = registers[2 * i + 1]
-      if !parameter.converter.isNil { v = try callNested(parameter.converter, [v]) }
+      if !converter.isNil { v = try callNested(converter, [v]) }
       let cell = heap.allocate(words: 5, header: Kind.entries.header(length: 2))
       cell[1] = key.bits
       cell[2] = v.bits
@@ -282,7 +282,7 @@ extension Machine {
     state.pointee.bindings = chain
   }
 
-  func parameterValue(_ parameter: Parameter, _ key: Value) -> Value {
+  @inline(__always) func parameterValue(_ parameter: Parameter, _ key: Value) -> Value {
     var chain = state.pointee.bindings
     while !chain.isNil {
       if chain.word(1) == key { return chain.word(2) }

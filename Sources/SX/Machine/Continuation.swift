@@ -97,7 +97,7 @@ extension Machine {
       }
       return false
     }
-    return leads(current) || ready.all.contains(where: leads) || waiting.values.contains(where: leads) || suspendedRuns.contains { leads($0.fiber) }
+    return leads(current) || ready.all.contains(where: leads) || waiting.values.contains(where: leads) || suspendedRuns.contains(where: leads)
   }
 
   func reinstate(_ continuation: Continuation, _ v: Value) throws {

@@ -40,7 +40,7 @@ final class Fiber: HeapObject {
     get { record.pointee.status }
     set { record.pointee.status = newValue }
   }
-  /// The state with which the fiber goes on, while it does not run. Swapped with `Machine.state` as a whole.
+  /// The state with which the fiber goes on. While it runs, that is `Machine.state`, as far as the loop has spilled it.
   var saved: MachineState {
     get { record.pointee.saved }
     set { record.pointee.saved = newValue }
@@ -86,7 +86,8 @@ final class Fiber: HeapObject {
   /// Told once, when the fiber has ended.
   var completion: ((Result<Value, Raise>) -> Void)?
 
-  static let initialCapacity = 64
+  /// With all that belongs to it, a parked fiber has less than 2 KB.
+  static let initialCapacity = 48
   /// Slots of 24 bytes (a value and a frame): 2^25 of them are 0.8 GB.
   static let mostCapacity = 1 << 25
 
@@ -202,6 +203,7 @@ final class Fiber: HeapObject {
 /// Who keeps a fiber alive that runs, or waits for a coroutine? A coroutine belongs to its cell in the heap, which the collector marks as long as
 /// the coroutine runs or waits. Any other fiber belongs to `Machine.running`, or to the coroutine's `resumer` while it waits.
 struct FiberSwitch {
+  /// First, so that a pointer to the record points to it as well.
   var saved: MachineState
   var stack: Registers
   var resultOffset: Int
@@ -219,6 +221,8 @@ extension FiberRecord {
   /// For a fiber that is no coroutine; a coroutine needs no count.
   func retain() { if pointee.cell.isNil { _ = pointee.owner.retain() } }
   func release() { if pointee.cell.isNil { pointee.owner.release() } }
+
+  @inline(__always) var state: UnsafeMutablePointer<MachineState> { UnsafeMutableRawPointer(self).assumingMemoryBound(to: MachineState.self) }
 
   /// The record of a coroutine; nil when the value is something else.
   @inline(__always) static func of(_ v: Value) -> FiberRecord? {

@@ -31,7 +31,8 @@ extension Machine {
   }
 
   private func loop() throws -> Exit {
-    let state = self.state, globals = self.globals, heap = self.heap, safepoint = self.safepoint
+    let globals = self.globals, heap = self.heap, safepoint = self.safepoint
+    var state = self.state
     var ip = state.pointee.pc
     var base = state.pointee.base
     var fp = state.pointee.fp
@@ -72,6 +73,7 @@ extension Machine {
           state.pointee.base = base
           state.pointee.fp = fp
           try executeSpilled(ip)
+          state = self.state
           ip = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp
@@ -335,6 +337,7 @@ extension Machine {
             if result != .unbound {
               base[ip.a] = result
             } else {
+              state = self.state
               ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
@@ -370,6 +373,7 @@ extension Machine {
             if result != .unbound {
               base[ip.a] = result
             } else {
+              state = self.state
               ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
@@ -406,6 +410,7 @@ extension Machine {
             if result != .unbound {
               base[ip.a] = result
             } else {
+              state = self.state
               ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
@@ -463,6 +468,7 @@ extension Machine {
               base = fp.pointee.base
               continue
             } else {
+              state = self.state
               ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
@@ -500,6 +506,7 @@ extension Machine {
               base = fp.pointee.base
               continue
             } else {
+              state = self.state
               ip = state.pointee.pc
               base = state.pointee.base
               fp = state.pointee.fp
@@ -518,6 +525,7 @@ extension Machine {
           state.pointee.base = base
           state.pointee.fp = fp
           guard try leaveCoroutine() else { return .finished(current.stack[1]) }
+          state = self.state
           ip = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp
@@ -530,6 +538,7 @@ extension Machine {
           state.pointee.base = base
           state.pointee.fp = fp
           try resume(base[ip.b], with: ip.n == 1 ? .nil : base[ip.c], slot: base + ip.a)
+          state = self.state
           ip = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp
@@ -540,6 +549,7 @@ extension Machine {
           state.pointee.base = base
           state.pointee.fp = fp
           try yield(base[ip.b], slot: base + ip.a)
+          state = self.state
           ip = state.pointee.pc
           base = state.pointee.base
           fp = state.pointee.fp
@@ -554,8 +564,8 @@ extension Machine {
       _ = suspension
       return .suspended
     } catch {
-      // Whoever moved the stack before failing had spilled first, and what is here points to where it was.
-      if state.pointee.stackEnd == stackEnd {
+      // Whoever moved the stack or changed to another fiber before failing had spilled first, and what is here points to where it was.
+      if state == self.state, state.pointee.stackEnd == stackEnd {
         state.pointee.pc = ip + 1
         state.pointee.base = base
         state.pointee.fp = fp

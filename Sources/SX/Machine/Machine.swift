@@ -2,11 +2,10 @@
 final class Machine {
   let heap: Heap
   let safepoint: SafepointCounter
-  let state: UnsafeMutablePointer<MachineState>
   /// Steps of work until the next look at what may end it, see `Work.swift`.
   let work: UnsafeMutablePointer<Int>
   let nativeStack = NativeStack()
-  unowned(unsafe) var host: any Host
+  let host: any Host
   /// Set by the interpreter, which outlives its machine.
   unowned(unsafe) var interpreter: Interpreter!
 
@@ -64,6 +63,8 @@ final class Machine {
 
   /// The switch record of the running fiber, see `FiberSwitch` for who owns it.
   var running: FiberRecord
+  /// Where the running fiber is.
+  @inline(__always) var state: UnsafeMutablePointer<MachineState> { running.state }
   var current: Fiber {
     get { running.pointee.owner.takeUnretainedValue() }
     set {
@@ -74,7 +75,7 @@ final class Machine {
     }
   }
   /// Fibers that wait in nested runs below the current one.
-  var suspendedRuns: [(fiber: Fiber, state: MachineState)] = []
+  var suspendedRuns: [Fiber] = []
   var ready = FiberQueue()
   /// Fibers that wait for the host.
   var waiting: [UInt64: Fiber] = [:]
@@ -114,6 +115,7 @@ final class Machine {
   /// What a bridge puts around calls that cross the border to the embedding program.
   var border = Border()
   let random = RandomPool()
+  let identifiers = IdentifierGenerator()
   var standardPorts = StandardPorts()
   var gensymCount = 0
   /// The latest time that anybody was told, in nanoseconds since 1970. In raw memory for the same reason.
@@ -139,8 +141,6 @@ final class Machine {
     let first = Fiber(number: 0, function: .nil, arguments: [], halt: UnsafePointer(halt))
     running = first.record
     running.retain()
-    state = .allocate(capacity: 1)
-    state.initialize(to: first.saved)
     first.status = .finished
     for operation in OpenCoded.allCases {              // first, so that their globals have the lowest indices
       let name = symbol(operation.name)
@@ -163,7 +163,6 @@ final class Machine {
     work.deallocate()
     granted.deallocate()
     lastNow.deallocate()
-    state.deallocate()
     halt.deallocate()
   }
 
@@ -345,8 +344,8 @@ final class Machine {
       for symbol in libraryGlobals { marker.mark(symbol) }
       for library in libraries.values { library.namespace.trace(&marker) }
       marker.mark(self.running.pointee.cell)
-      if running { traceRunning(current, state.pointee, &marker) }
-      for run in suspendedRuns { traceRunning(run.fiber, run.state, &marker) }
+      if running { traceRunning(current, &marker) }
+      for fiber in suspendedRuns { traceRunning(fiber, &marker) }
       for fiber in ready.all { fiber.traceAsRoot(&marker) }
       for fiber in waiting.values { fiber.traceAsRoot(&marker) }
       marker.drain()
@@ -354,8 +353,8 @@ final class Machine {
     forgetDeadForeignObjects()
   }
 
-  private func traceRunning(_ fiber: Fiber, _ state: MachineState, _ marker: inout Marker) {
-    let top = Fiber.top(state.base)
+  private func traceRunning(_ fiber: Fiber, _ marker: inout Marker) {
+    let state = fiber.saved, top = Fiber.top(state.base)
     marker.mark(fiber.stack, top - fiber.stack)
     fiber.clear(above: top)
     marker.mark(state.handlers)

@@ -125,9 +125,14 @@ final class Native: Sendable {
   /// Masks of the parameters; arguments beyond them have the last one. In raw memory that is written once, because every call of a primitive reads it.
   private nonisolated(unsafe) let masks: UnsafeMutablePointer<UInt32>
   private let lastMask: Int
-  private let checksTypes: Bool
+  /// The bit of the capability that has to be granted; 0 for none.
+  private let neededBit: UInt32
+  /// How many bytes it may take for each element, entry or byte of its arguments.
+  fileprivate let growth: Int
+  /// Whether the number of its arguments is all that has to be looked at.
+  private let takesAnything: Bool
 
-  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, file: StaticString, line: Int, body: Body?, control: Control?) {
+  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, growth: Int = 0, file: StaticString, line: Int, body: Body?, control: Control?) {
     self.name = name
     self.aliasOf = aliasOf
     self.capability = capability
@@ -145,24 +150,40 @@ final class Native: Sendable {
     masks.initialize(repeating: .max, count: max(1, parameters.count))
     for (i, parameter) in parameters.enumerated() { masks[i] = parameter.presence == .optional ? parameter.type.mask | TypeBit.nil : parameter.type.mask }
     lastMask = max(0, parameters.count - 1)
-    checksTypes = parameters.contains { $0.type.mask != .max }
+    neededBit = capability.map { $0 == .environment ? 0 : $0.bit } ?? 0
+    self.growth = growth
+    takesAnything = neededBit == 0 && growth == 0 && parameters.allSatisfy { $0.type.mask == .max }
   }
   deinit { masks.deallocate() }
 
-  @inline(__always) func call(_ machine: Machine, _ arguments: Arguments) throws -> Value {
-    try check(machine, arguments.base, arguments.count)
-    return try body(machine, arguments)
+  /// Calls it with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when it changed the machine's state and the value arrives in `window[0]`.
+  @inline(never) func invoke(_ machine: Machine, _ window: Registers, _ n: Int) throws -> Value {
+    try check(machine, window + 1, n)
+    if isControl {
+      try control(machine, window, n)
+      return .unbound
+    }
+    return try body(machine, Arguments(base: window + 1, count: n))
   }
 
-  @inline(__always) func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
-    if n < arity.required || n > arity.most { throw machine.error(arity.message(name, n), hint: "usage: \(signature)") }
-    guard checksTypes else { return }
+  /// Every call of a primitive comes by here: what is wrong is said elsewhere.
+  @inline(__always) private func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
+    if !arity.accepts(n) { throw wrongCount(machine, n) }
+    if takesAnything { return }
+    if machine.granted.pointee & neededBit != neededBit { try refuse(machine) }
     var i = 0
     while i < n {
       let mask = masks[i < lastMask ? i : lastMask]
       if mask != .max, mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
       i &+= 1
     }
+    if growth > 0 { try machine.reserve(for: Arguments(base: base, count: n), growth) }
+  }
+  @inline(never) private func wrongCount(_ machine: Machine, _ n: Int) -> Raise {
+    machine.error(arity.message(name, n), hint: "usage: \(signature)")
+  }
+  @inline(never) private func refuse(_ machine: Machine) throws {
+    if let capability { try machine.demand(capability, name) }
   }
   /// Arithmetic takes more than numbers while `set-strict!` is off.
   @inline(never) private func coerced(_ machine: Machine, _ i: Int, _ v: Value, _ mask: UInt32) throws -> Value {
@@ -194,37 +215,15 @@ struct NativeTable {
   /// One that `needs` a capability asks for it before anything else; only the environment is empty instead, and looking at it no error.
   /// One that may take `growth` bytes for each element, entry or byte of its arguments asks whether the system has as much.
   mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, growth: Int = 0, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
-    var checked = body
-    if growth > 0 {
-      checked = { m, args in
-        try m.reserve(for: args, growth)
-        return try body(m, args)
-      }
-    }
-    if let capability, capability != .environment {
-      let bit = capability.bit
-      checked = { m, args in
-        if m.granted.pointee & bit == 0 { try m.demand(capability, name) }
-        return try body(m, args)
-      }
-    }
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, file: file, line: line, body: checked, control: nil))
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, growth: growth, file: file, line: line, body: body, control: nil))
   }
   mutating func addControl(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
-    var checked = control
-    if let capability, capability != .environment {
-      let bit = capability.bit
-      checked = { m, slot, n in
-        if m.granted.pointee & bit == 0 { try m.demand(capability, name) }
-        try control(m, slot, n)
-      }
-    }
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, file: file, line: line, body: nil, control: checked))
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, file: file, line: line, body: nil, control: control))
   }
   /// A second name for the primitive that was declared last.
   mutating func alias(_ name: String) {
     guard let last = natives.last else { return }
-    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, capability: last.capability, file: last.fileID, line: last.line, body: last.isControl ? nil : last.body, control: last.isControl ? last.control : nil))
+    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, capability: last.capability, growth: last.growth, file: last.fileID, line: last.line, body: last.isControl ? nil : last.body, control: last.isControl ? last.control : nil))
   }
 }
 

@@ -53,18 +53,27 @@ extension Machine {
   // MARK: Vectors
 
   @inline(never) func vectorElement(_ v: Value, _ i: Value) throws -> Value {
-    guard let vector = v.object(as: Vector.self) else { throw wrongType("vector-ref", 1, "vector", v) }
-    guard i.isFix, i.fixValue >= 0, i.fixValue < vector.values.count else { throw badIndex(i, "vector-ref", vector) }
-    return vector.values[i.fixValue]
+    let element = v.borrowing(Vector.self) { vector in
+      i.isFix && i.fixValue >= 0 && i.fixValue < vector.count ? vector[i.fixValue] : .unbound
+    }
+    if let element, element != .unbound { return element }
+    throw badElement("vector-ref", v, i)
   }
   @inline(never) func setVectorElement(_ v: Value, _ i: Value, _ element: Value) throws {
-    guard let vector = v.object(as: Vector.self) else { throw wrongType("vector-set!", 1, "vector", v) }
-    guard i.isFix, i.fixValue >= 0, i.fixValue < vector.values.count else { throw badIndex(i, "vector-set!", vector) }
-    vector.values[i.fixValue] = element
+    let isSet = v.borrowing(Vector.self) { vector in
+      guard i.isFix, i.fixValue >= 0, i.fixValue < vector.count else { return false }
+      vector[i.fixValue] = element
+      return true
+    }
+    if isSet != true { throw badElement("vector-set!", v, i) }
+  }
+  @inline(never) private func badElement(_ name: String, _ v: Value, _ i: Value) -> Raise {
+    guard let vector = v.object(as: Vector.self) else { return wrongType(name, 1, "vector", v) }
+    return badIndex(i, name, vector)
   }
   private func badIndex(_ i: Value, _ name: String, _ vector: Vector) -> Raise {
     guard let index = Arithmetic.integer(i) else { return wrongType(name, 2, "integer", i) }
-    return error("\(name): argument 2: index \(index) is out of range for a vector of length \(vector.values.count)")
+    return error("\(name): argument 2: index \(index) is out of range for a vector of length \(vector.count)")
   }
 
   /// `swapped`: the source says `>` or `>=`, and `a` is what it has second. `position`: which argument of the source's expression that is.
@@ -175,8 +184,8 @@ extension Machine {
     return list
   }
   @inline(never) func reverse(_ argument: Registers) throws -> Value {
-    var copy = argument.pointee
-    return try withUnsafeMutablePointer(to: &copy) { try reverseNative.native.call(self, Arguments(base: $0, count: 1)) }
+    var window = (reverseNative, argument.pointee)
+    return try withUnsafeMutableBytes(of: &window) { try reverseNative.native.invoke(self, $0.baseAddress!.assumingMemoryBound(to: Value.self), 1) }
   }
 
   @inline(never) func consSlow(_ head: Value, _ tail: Value) throws -> Value {

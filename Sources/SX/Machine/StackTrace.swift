@@ -26,7 +26,7 @@ extension Machine {
   /// Walks the frames of a fiber, and in a coroutine some of those that wait for it. O(1): of a deep stack only both ends are looked at.
   func captureTrace(of fiber: Fiber) -> StackTrace {
     var trace = StackTrace()
-    walk(fiber, fiber.status == .running ? state.pointee : fiber.saved, &trace, inner: StackTrace.mostInner, outer: StackTrace.mostOuter)
+    walk(fiber, fiber.saved, &trace, inner: StackTrace.mostInner, outer: StackTrace.mostOuter)
     var resumer = fiber.resumer, count = 0
     while let fiber = resumer, count < StackTrace.mostOuter {
       walk(fiber, fiber.saved, &trace, inner: StackTrace.mostOuter, outer: 0)

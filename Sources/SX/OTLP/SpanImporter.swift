@@ -159,7 +159,7 @@ struct SpanImporter {
   private func scope(_ scope: Value, of scopeSpans: Value) throws -> Value {
     let made = heap.dict()
     for name in [names.name, names.version] {
-      let value = member(scope, name)
+      let value = string(member(scope, name))
       if !value.isNil { heap.set(made, name, value) }
     }
     let attributes = try attributes(member(scope, names.attributes))
@@ -171,10 +171,9 @@ struct SpanImporter {
   /// in a new one, which is nil when there is nothing to set.
   private func notes(_ described: Value, of group: Value, on dict: Value?) -> Value {
     let schema = string(member(group, names.wireSchemaUrl)), dropped = dropped(described)
-    let hasSchema = !schema.isNil && schema.byteCount > 0
-    guard hasSchema || dropped != nil else { return dict ?? .nil }
+    guard !schema.isNil || dropped != nil else { return dict ?? .nil }
     let made = dict ?? heap.dict()
-    if hasSchema { heap.set(made, names.schemaUrl, schema) }
+    if !schema.isNil { heap.set(made, names.schemaUrl, schema) }
     if let dropped { heap.set(made, names.dropped, dropped) }
     return made
   }
@@ -231,7 +230,8 @@ struct SpanImporter {
 
   private func nanoseconds(_ v: Value) -> Int { max(0, OTLPInteger.signed(v) ?? 0) }
 
-  private func string(_ v: Value) -> Value { v.isString ? v : .nil }
+  /// Nil for the empty text as well: some programs write the default value where it goes without saying.
+  private func string(_ v: Value) -> Value { v.isString && v.byteCount > 0 ? v : .nil }
 
   private func text(_ v: Value) -> Value {
     v.isString ? v : v.isNil ? names.empty : heap.string(Printer.text(v, machine, .display))

@@ -1,13 +1,20 @@
 /// A bounded buffer that drops its oldest element when it has too many, or when they take too many bytes.
 final class Ring: HeapObject {
-  /// One property for all there is, because every access to one of a class is checked while it goes on.
-  var buffer: RingBuffer
+  /// Behind a pointer, because every access to a property of a class is checked while it goes on, and every span comes by.
+  let buffer: UnsafeMutablePointer<RingBuffer>
 
-  init(capacity: Int, mostBytes: Int? = nil) { buffer = RingBuffer(capacity: capacity, mostBytes: mostBytes) }
+  init(capacity: Int, mostBytes: Int? = nil) {
+    buffer = .allocate(capacity: 1)
+    buffer.initialize(to: RingBuffer(capacity: capacity, mostBytes: mostBytes))
+  }
+  deinit {
+    buffer.deinitialize(count: 1)
+    buffer.deallocate()
+  }
   override var typeName: String { "ring" }
-  override func describe(_ machine: Machine) -> String { "#<ring \(buffer.count)/\(buffer.capacity)>" }
-  override var externalBytes: Int { buffer.slots.count * MemoryLayout<RingBuffer.Slot>.stride + 96 }
-  override func trace(_ marker: inout Marker) { for slot in buffer.slots { marker.mark(slot.value) } }
+  override func describe(_ machine: Machine) -> String { "#<ring \(buffer.pointee.count)/\(buffer.pointee.capacity)>" }
+  override var externalBytes: Int { buffer.pointee.slots.count * MemoryLayout<RingBuffer.Slot>.stride + 96 }
+  override func trace(_ marker: inout Marker) { for slot in buffer.pointee.slots { marker.mark(slot.value) } }
 }
 
 struct RingBuffer {
@@ -185,12 +192,12 @@ extension NativeTable {
       return ring
     }
     @Sendable func push(_ m: Machine, _ v: Value, _ ring: Ring) throws {
-      let growth = ring.buffer.growth
+      let growth = ring.buffer.pointee.growth
       if growth > 0 {
         try m.reserve(bytes: growth)
         m.heap.noteExternal(growth / 3)
       }
-      ring.buffer.push(v, heap: m.heap.bytesInUse)
+      ring.buffer.pointee.push(v, heap: m.heap.bytesInUse)
     }
     @Sendable func capacity(_ m: Machine, _ n: Int, _ name: String) throws -> Int {
       guard n >= 0, n <= 1 << 30 else { throw m.error("\(name): the capacity must be from 0 to \(1 << 30), got \(n)") }
@@ -204,17 +211,17 @@ extension NativeTable {
       let most = try args.optional(1).map { _ in try bytes(m, args.integer(1), "make-ring") }
       return m.heap.allocate(object: Ring(capacity: try capacity(m, args.integer(0), "make-ring"), mostBytes: most))
     }
-    add("ring-bytes", required("ring"), doc: "How many bytes its elements take, as estimated. O(size) while the heap is small.", example: "(let ((r (make-ring 9))) (ring-push! r \"abc\") (ring-bytes r)) → 35") { m, args in .fix(try ring(m, args, "ring-bytes").buffer.bytes) }
+    add("ring-bytes", required("ring"), doc: "How many bytes its elements take, as estimated. O(size) while the heap is small.", example: "(let ((r (make-ring 9))) (ring-push! r \"abc\") (ring-bytes r)) → 35") { m, args in .fix(try ring(m, args, "ring-bytes").buffer.pointee.bytes) }
     add("ring-heavier?", required("ring"), required("bytes", .integer), doc: "Do its elements take more than so many bytes, as estimated? The answer costs nothing while the heap as a whole takes less.", example: "(let ((r (make-ring 9))) (ring-push! r \"abc\") (list (ring-heavier? r 34) (ring-heavier? r 35))) → (true false)") { m, args in
-      .bool(try ring(m, args, "ring-heavier?").buffer.isHeavier(than: args.integer(1), heap: m.heap.bytesInUse))
+      .bool(try ring(m, args, "ring-heavier?").buffer.pointee.isHeavier(than: args.integer(1), heap: m.heap.bytesInUse))
     }
     add("ring-set-bytes!", required("ring"), required("bytes", .integer), doc: "Changes how many bytes its elements may take; the newest stay.") { m, args in
-      try ring(m, args, "ring-set-bytes!").buffer.limit(bytes: try bytes(m, args.integer(1), "ring-set-bytes!"))
+      try ring(m, args, "ring-set-bytes!").buffer.pointee.limit(bytes: try bytes(m, args.integer(1), "ring-set-bytes!"))
       return .nil
     }
-    add("ring-dropped-for-bytes", required("ring"), doc: "How many of the elements it has dropped had to go because all together took too many bytes.") { m, args in .fix(try ring(m, args, "ring-dropped-for-bytes").buffer.droppedForBytes) }
+    add("ring-dropped-for-bytes", required("ring"), doc: "How many of the elements it has dropped had to go because all together took too many bytes.") { m, args in .fix(try ring(m, args, "ring-dropped-for-bytes").buffer.pointee.droppedForBytes) }
     add("ring-push!", required("ring"), required("value"), doc: "Adds an element. O(1).") { m, args in
-      try push(m, args[1], try ring(m, args, "ring-push!"))
+      guard let _ = try args[0].borrowing(Ring.self, { try push(m, args[1], $0) }) else { throw m.wrongType("ring-push!", 1, "ring", args[0]) }
       return .nil
     }
     add("ring-append!", required("ring"), required("list", .list), doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
@@ -224,19 +231,19 @@ extension NativeTable {
     }
     add("ring->list", required("ring"), growth: 16, doc: "The elements, oldest first.") { m, args in
       let r = try ring(m, args, "ring->list")
-      return m.heap.list(r.buffer.last(r.buffer.count))
+      return m.heap.list(r.buffer.pointee.last(r.buffer.pointee.count))
     }
-    add("ring-last", required("ring"), required("n", .integer), growth: 16, doc: "The newest `n` elements, oldest first.") { m, args in m.heap.list(try ring(m, args, "ring-last").buffer.last(args.integer(1))) }
-    add("ring-len", required("ring"), doc: "How many elements it holds.") { m, args in .fix(try ring(m, args, "ring-len").buffer.count) }
-    add("ring-cap", required("ring"), doc: "How many elements it can hold.") { m, args in .fix(try ring(m, args, "ring-cap").buffer.capacity) }
-    add("ring-dropped", required("ring"), doc: "How many elements it has dropped since it was made or cleared.") { m, args in .fix(try ring(m, args, "ring-dropped").buffer.dropped) }
-    add("ring-total", required("ring"), doc: "How many elements were ever pushed.") { m, args in .fix(try ring(m, args, "ring-total").buffer.total) }
+    add("ring-last", required("ring"), required("n", .integer), growth: 16, doc: "The newest `n` elements, oldest first.") { m, args in m.heap.list(try ring(m, args, "ring-last").buffer.pointee.last(args.integer(1))) }
+    add("ring-len", required("ring"), doc: "How many elements it holds.") { m, args in .fix(try ring(m, args, "ring-len").buffer.pointee.count) }
+    add("ring-cap", required("ring"), doc: "How many elements it can hold.") { m, args in .fix(try ring(m, args, "ring-cap").buffer.pointee.capacity) }
+    add("ring-dropped", required("ring"), doc: "How many elements it has dropped since it was made or cleared.") { m, args in .fix(try ring(m, args, "ring-dropped").buffer.pointee.dropped) }
+    add("ring-total", required("ring"), doc: "How many elements were ever pushed.") { m, args in .fix(try ring(m, args, "ring-total").buffer.pointee.total) }
     add("ring-set-cap!", required("ring"), required("capacity", .integer), doc: "Changes how many it can hold; the newest stay.") { m, args in
-      try ring(m, args, "ring-set-cap!").buffer.resize(try capacity(m, args.integer(1), "ring-set-cap!"))
+      try ring(m, args, "ring-set-cap!").buffer.pointee.resize(try capacity(m, args.integer(1), "ring-set-cap!"))
       return .nil
     }
     add("ring-clear!", required("ring"), doc: "Drops all elements, uncounted.") { m, args in
-      try ring(m, args, "ring-clear!").buffer.clear()
+      try ring(m, args, "ring-clear!").buffer.pointee.clear()
       return .nil
     }
     add("ring?", required("value"), doc: "Is it a ring buffer?") { _, args in .bool(args[0].object(as: Ring.self) != nil) }

@@ -16,18 +16,26 @@ final class Slots: HeapObject {
   }
 
   private let capacity: Int
-  /// One property for all that changes, because every access to one of a class is checked while it goes on.
-  private var table = Table()
+  /// Behind a pointer, because every access to a property of a class is checked while it goes on, and a span comes by twice.
+  private let state: UnsafeMutablePointer<Table>
 
-  init(capacity: Int) { self.capacity = capacity }
+  init(capacity: Int) {
+    self.capacity = capacity
+    state = .allocate(capacity: 1)
+    state.initialize(to: Table())
+  }
+  deinit {
+    state.deinitialize(count: 1)
+    state.deallocate()
+  }
   override var typeName: String { "slots" }
-  override func describe(_ machine: Machine) -> String { "#<slots \(table.count)/\(capacity)>" }
-  override var externalBytes: Int { table.slots.count * MemoryLayout<Slot>.stride + 96 }
-  override func trace(_ marker: inout Marker) { for slot in table.slots { marker.mark(slot.value) } }
+  override func describe(_ machine: Machine) -> String { "#<slots \(count)/\(capacity)>" }
+  override var externalBytes: Int { state.pointee.slots.count * MemoryLayout<Slot>.stride + 96 }
+  override func trace(_ marker: inout Marker) { for slot in state.pointee.slots { marker.mark(slot.value) } }
 
-  var count: Int { table.count }
+  var count: Int { state.pointee.count }
 
-  func add(_ v: Value) -> Int { Slots.add(v, to: &table, capacity) }
+  func add(_ v: Value) -> Int { Slots.add(v, to: &state.pointee, capacity) }
 
   private static func add(_ v: Value, to table: inout Table, _ capacity: Int) -> Int {
     if table.firstFree < 0, table.slots.count == capacity { dropOldest(max(1, capacity / 10), from: &table, capacity) }
@@ -45,7 +53,7 @@ final class Slots: HeapObject {
   }
 
   /// - Returns: whether it was there.
-  func remove(_ ticket: Int) -> Bool { Slots.remove(ticket, from: &table, capacity) }
+  func remove(_ ticket: Int) -> Bool { Slots.remove(ticket, from: &state.pointee, capacity) }
 
   private static func remove(_ ticket: Int, from table: inout Table, _ capacity: Int) -> Bool {
     let index = ticket % capacity
@@ -61,14 +69,14 @@ final class Slots: HeapObject {
   }
 
   /// In the order in which they were put in.
-  var inOrder: [Value] { table.slots.filter { $0.ticket > 0 }.sorted { $0.ticket < $1.ticket }.map(\.value) }
+  var inOrder: [Value] { state.pointee.slots.filter { $0.ticket > 0 }.sorted { $0.ticket < $1.ticket }.map(\.value) }
 }
 
 extension NativeTable {
   mutating func installSlots() {
-    @Sendable func slots(_ m: Machine, _ args: Arguments, _ name: String) throws -> Slots {
-      guard let slots = args[0].object(as: Slots.self) else { throw m.wrongType(name, 1, "slots", args[0]) }
-      return slots
+    @Sendable @inline(__always) func with<R>(_ m: Machine, _ args: Arguments, _ name: StaticString, _ body: (Slots) -> R) throws -> R {
+      guard let result = args[0].borrowing(Slots.self, body) else { throw m.wrongType("\(name)", 1, "slots", args[0]) }
+      return result
     }
     add("make-slots", required("capacity", .integer), doc: "An empty table whose elements are taken out by the number that they got when they were put in. When as many are in it as it has room for, the oldest tenth is dropped.") { m, args in
       let n = args.integer(0)
@@ -76,14 +84,14 @@ extension NativeTable {
       return m.heap.allocate(object: Slots(capacity: n))
     }
     add("slots-add!", required("slots"), required("value"), doc: "Puts an element in, and answers its number. O(1).") { m, args in
-      .fix(try slots(m, args, "slots-add!").add(args[1]))
+      .fix(try with(m, args, "slots-add!") { $0.add(args[1]) })
     }
     add("slots-remove!", required("slots"), required("number", .integer), doc: "Takes out the element with this number. Is it in it? O(1).", example: "(let ((s (make-slots 9))) (let ((n (slots-add! s 1))) (list (slots-remove! s n) (slots-remove! s n)))) → (true false)") { m, args in
-      .bool(try slots(m, args, "slots-remove!").remove(args.integer(1)))
+      .bool(try with(m, args, "slots-remove!") { $0.remove(args.integer(1)) })
     }
     add("slots->list", required("slots"), doc: "The elements, oldest first.", example: "(let ((s (make-slots 9))) (slots-add! s 1) (slots-remove! s (slots-add! s 2)) (slots-add! s 3) (slots->list s)) → (1 3)") { m, args in
-      m.heap.list(try slots(m, args, "slots->list").inOrder)
+      m.heap.list(try with(m, args, "slots->list") { $0.inOrder })
     }
-    add("slots-len", required("slots"), doc: "How many elements are in it.") { m, args in .fix(try slots(m, args, "slots-len").count) }
+    add("slots-len", required("slots"), doc: "How many elements are in it.") { m, args in .fix(try with(m, args, "slots-len") { $0.count }) }
   }
 }

@@ -1,68 +1,8 @@
-/// Random bytes of the operating system, drawn many at a time, because every call for them is a system call.
-final class RandomPool {
-  private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: RandomPool.size)
-  private var left = 0
-  private static let size = 4096
-  /// The two digits of every byte.
-  private let hex = UnsafeMutablePointer<UInt16>.allocate(capacity: 256)
-
-  init() {
-    bytes.initialize(repeating: 0, count: RandomPool.size)
-    func digit(_ n: Int) -> UInt16 { UInt16(n < 10 ? 0x30 + n : 0x57 + n) }
-    for byte in 0..<256 { hex[byte] = (digit(byte >> 4) | digit(byte & 15) << 8).littleEndian }
-  }
-  deinit {
-    bytes.deallocate()
-    hex.deallocate()
-  }
-
-  func fill(_ out: UnsafeMutableRawBufferPointer, _ host: any Host) {
-    guard out.count <= RandomPool.size / 4 else { return host.randomBytes(out) }
-    let taken = take(out.count, host)
-    for i in 0..<out.count {
-      out[i] = taken[i]
-      taken[i] = 0
-    }
-  }
-  /// Two digits for each of `count` bytes. Answers whether any byte is other than zero.
-  @discardableResult
-  func fill(hex out: UnsafeMutablePointer<UInt8>, count: Int, _ host: any Host) -> Bool {
-    let digits = UnsafeMutableRawPointer(out)
-    var done = 0, seen: UInt8 = 0
-    while done < count {
-      let n = min(count - done, RandomPool.size / 4), taken = take(n, host)
-      for i in 0..<n {
-        digits.storeBytes(of: hex[Int(taken[i])], toByteOffset: 2 * (done &+ i), as: UInt16.self)
-        seen |= taken[i]
-        taken[i] = 0
-      }
-      done += n
-    }
-    return seen != 0
-  }
-
-  /// The next bytes of the pool. Whoever takes them leaves zeros behind.
-  private func take(_ count: Int, _ host: any Host) -> UnsafeMutablePointer<UInt8> {
-    if left < count {
-      host.randomBytes(UnsafeMutableRawBufferPointer(start: bytes, count: RandomPool.size))
-      left = RandomPool.size
-    }
-    left -= count
-    return bytes + left
-  }
-}
-
 extension Machine {
   /// Nanoseconds since 1970, never less than the last time.
   func now() -> Int {
     lastNow.pointee = max(lastNow.pointee, Int(host.nanoseconds()))
     return lastNow.pointee
-  }
-
-  func randomWord() -> UInt64 {
-    var word: UInt64 = 0
-    withUnsafeMutableBytes(of: &word) { random.fill($0, host) }
-    return word
   }
 }
 
@@ -92,15 +32,11 @@ extension NativeTable {
       m.random.fill(hex: text.bytes, count: n, m.host)
       return text
     }
-    add("random-id", required("bytes", .integer), needs: .random, doc: "So many random bytes from the operating system, not all of them zero, as lower-case hex: an identifier.", example: "(string-length (random-id 8)) → …") { m, args in
+    add("random-id", required("bytes", .integer), needs: .random, doc: "So many random bytes, not all of them zero, as lower-case hex: an identifier that no other is equal to. Not for secrets, for which there is `random-hex`: the operating system gives only the seed.", example: "(string-length (random-id 8)) → …") { m, args in
       let n = args.integer(0)
       guard n >= 1, n <= 1 << 10 else { throw m.error("random-id: expected 1 to \(1 << 10) bytes, got \(n)") }
       let text = m.heap.string(uninitialized: 2 * n, scalars: 2 * n)
-      // A host may have nothing but zeros to give.
-      for _ in 0..<3 {
-        if m.random.fill(hex: text.bytes, count: n, m.host) { return text }
-      }
-      text.bytes[2 * n - 1] = UInt8(ascii: "1")
+      m.identifiers.fill(hex: text.bytes, count: n, m.host)
       return text
     }
     add("hex-digits?", required("text"), required("count", .integer), doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in

@@ -188,6 +188,15 @@ extension Value {
     // Nearly always the class itself is asked for; one comparison instead of a call of the runtime.
     return Swift.type(of: object) == type ? unsafeDowncast(object, to: type) : object as? T
   }
+  /// What `body` makes of the object when the value holds one of class `T`. Nobody counts a reference, which takes two locked operations of memory: the cell
+  /// holds the object, and must be reachable while `body` runs.
+  @inline(__always) func borrowing<T: HeapObject, R>(_ type: T.Type, _ body: (T) throws -> R) rethrows -> R? {
+    guard isKind(.object) else { return nil }
+    return try Unmanaged<HeapObject>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped)._withUnsafeGuaranteedRef { object in
+      if Swift.type(of: object) == type { return try body(unsafeDowncast(object, to: type)) }
+      return try (object as? T).map(body)
+    }
+  }
   @inline(__always) var native: Native {
     Unmanaged<Native>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).takeUnretainedValue()
   }

@@ -249,11 +249,11 @@ final class ReferenceEvaluator {
   }
 
   func callNative(_ native: Native, _ arguments: [Value]) throws -> Value {
-    var registers = arguments + [.nil]
+    var registers = [.nil] + arguments
     do {
       return try registers.withUnsafeMutableBufferPointer { buffer in
         guard let base = buffer.baseAddress else { return .nil }
-        return try native.call(machine, Arguments(base: base, count: arguments.count))
+        return try native.invoke(machine, base, arguments.count)
       }
     } catch let raise as Raise {
       return try fail(raise)
