@@ -101,10 +101,12 @@ struct SystemMemory {
     guard bytes <= 1 << 46 else { return false }
     if maps(bytes + plenty) { return true }
     // The allocator may have on its lists what the system would not give, and it may be unable to use what the system would give.
-    let block = malloc(bytes)
+    let block = taken(bytes)
     defer { free(block) }
     return block != nil && has(margin - smallMargin, pieces: 1 << 16) && has(smallMargin, pieces: 1 << 6)
   }
+  /// A function of its own, because the optimiser takes away an allocation that it sees freed, and takes it for one that has succeeded.
+  @inline(never) private static func taken(_ bytes: Int) -> UnsafeMutableRawPointer? { malloc(bytes) }
   /// With as much as that the margin needs no closer look. The allocator of glibc extends what a thread has in steps of 64 MB, for whose place it
   /// needs twice as much; where it cannot, every object gets a page of its own.
   private static let plenty = 1 << 28
