@@ -80,6 +80,8 @@ let package = Package(
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: settings),
+    // Replays what fuzzing began with and found. The fuzzer itself is built by Fuzz/fuzz.sh.
+    .testTarget(name: "FuzzTests", dependencies: ["SX", "SXHost", "sx"], path: "Fuzz/Native", swiftSettings: settings),
     .testTarget(name: "SXHostTests", dependencies: ["SX", "SXHost", .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "AsyncHTTPClient", package: "async-http-client")], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -51,7 +51,8 @@ struct Serve: ParsableCommand {
   }
 
   func run() {
-    OpenFiles.raiseLimit()
+    // Many systems begin with 1024 although they allow more: fewer than the connections that a server takes.
+    ResourceLimit.openFiles.raise(to: 10_240)
     let access = AccessToken(token, host: host)
     let heapBytes = heapLimit.bytes(sharers: workers)
     Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true, heapLimit: heapBytes) { [file, host, port, probe, access, workers] interpreter, outside in

@@ -2,17 +2,28 @@
 ///
 /// Functions, rings, fibers and the like have no datum; turning one into a datum is an error.
 public indirect enum Datum: Sendable, Equatable {
+  /// nil.
   case null
+  /// true or false.
   case bool(Bool)
+  /// A whole number of 64 bits with a sign.
   case integer(Int)
+  /// A floating-point number; a fraction becomes one.
   case float(Double)
+  /// A string; a character becomes one.
   case string(String)
+  /// A symbol, by its name.
   case symbol(String)
+  /// A keyword, by its name without the colon.
   case keyword(String)
+  /// A bytevector.
   case bytes([UInt8])
+  /// A list.
   case list([Datum])
+  /// A dict. Its keys are texts, in the order in which they were set.
   case dict(DatumDictionary)
 
+  /// Whether it is nil.
   public var isNull: Bool { self == .null }
   /// The text of a string, symbol or keyword.
   public var string: String? {
@@ -21,7 +32,9 @@ public indirect enum Datum: Sendable, Equatable {
     default: nil
     }
   }
+  /// True or false; nil for other data.
   public var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
+  /// A whole number; nil for other data, floats included.
   public var integer: Int? { if case .integer(let i) = self { i } else { nil } }
   /// An integer or float as a double.
   public var number: Double? {
@@ -41,6 +54,7 @@ public indirect enum Datum: Sendable, Equatable {
     default: nil
     }
   }
+  /// The entries of a dict; nil for other data.
   public var dict: DatumDictionary? { if case .dict(let d) = self { d } else { nil } }
   /// The value under a key of a dict; nil for other data.
   public subscript(key: String) -> Datum? { dict?[key] }
@@ -62,29 +76,32 @@ extension Datum: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Expres
   }
 }
 
-/// Entries in order of insertion. Lookup is O(1), by an index that is kept beside them.
+/// Entries in order of insertion. Keys are equal when their scalars are. Lookup is O(1), by an index that is kept beside them.
 public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiteral, Sequence {
+  /// Keys and values in order of insertion.
   public private(set) var entries: [(key: String, value: Datum)] = []
-  private var index: [String: Int] = [:]
+  private var index: [Spelling: Int] = [:]
 
+  /// A dict without entries.
   public init() {}
   public init(dictionaryLiteral elements: (String, Datum)...) {
     for (k, v) in elements { self[k] = v }
   }
+  /// The number of entries.
   public var count: Int { entries.count }
   /// Setting nil removes the entry, O(n).
   public subscript(key: String) -> Datum? {
-    get { index[key].map { entries[$0].value } }
+    get { index[Spelling(text: key)].map { entries[$0].value } }
     set {
-      switch (index[key], newValue) {
+      switch (index[Spelling(text: key)], newValue) {
       case (let i?, let value?): entries[i].value = value
       case (nil, let value?):
-        index[key] = entries.count
+        index[Spelling(text: key)] = entries.count
         entries.append((key, value))
       case (let i?, nil):
         entries.remove(at: i)
-        index[key] = nil
-        for j in i..<entries.count { index[entries[j].key] = j }
+        index[Spelling(text: key)] = nil
+        for j in i..<entries.count { index[Spelling(text: entries[j].key)] = j }
       case (nil, nil): break
       }
     }
@@ -93,6 +110,17 @@ public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiter
   /// Equal entries; their order does not count.
   public static func == (a: DatumDictionary, b: DatumDictionary) -> Bool {
     a.count == b.count && a.entries.allSatisfy { b[$0.key] == $0.value }
+  }
+
+  /// As in SX, texts are equal when their scalars are; for Swift, an é of one scalar equals one of two.
+  private struct Spelling: Hashable {
+    let text: String
+
+    static func == (a: Spelling, b: Spelling) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+    func hash(into hasher: inout Hasher) {
+      var text = text
+      text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
   }
 }
 

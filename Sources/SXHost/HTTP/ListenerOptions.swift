@@ -45,9 +45,9 @@ struct ListenerOptions: Sendable {
   /// The longest body that a request for this target may have. As for the router, a slash at the end makes no difference.
   func bodyLimit(target: String?) -> Int {
     guard !bodyLimits.isEmpty, let target else { return bodyLimit }
-    var path = target.prefix { $0 != "?" }
-    while path.count > 1, path.last == "/" { path.removeLast() }
-    return bodyLimits[String(path)] ?? bodyLimit
+    var path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
+    while path.count > 1, path.last == UInt8(ascii: "/") { path.removeLast() }
+    return bodyLimits[String(Substring(path))] ?? bodyLimit
   }
 }
 

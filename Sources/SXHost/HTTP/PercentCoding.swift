@@ -3,10 +3,10 @@ enum PercentCoding {
   /// Decodes `%XX`; nil when an escape is broken or the result is not UTF-8.
   ///
   /// - Parameter plusIsSpace: as in the query strings of forms.
-  static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+  static func decode(_ text: Substring.UTF8View, plusIsSpace: Bool = false) -> String? {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.utf8.count)
-    var rest = text.utf8.makeIterator()
+    bytes.reserveCapacity(text.count)
+    var rest = text.makeIterator()
     while let byte = rest.next() {
       switch byte {
       case UInt8(ascii: "%"):

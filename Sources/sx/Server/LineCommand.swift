@@ -20,15 +20,17 @@ struct LineParser {
   private var interpreter = Interpreter()
   private var reader: Handle
   private var bytesRead = 0
+  /// Bytes that it keeps of each text besides, about.
+  private static let overhead = 200
 
   init() throws { reader = try interpreter.evaluate("sx-parse") }
 
   /// - Returns: nil for a line of blanks or of a comment.
   mutating func command(in line: [UInt8]) throws(LineError) -> LineCommand? {
     guard let text = String(validating: line, as: UTF8.self) else { throw LineError(message: "the line is not valid UTF-8") }
-    do { try makeRoom(for: line.count) } catch { throw LineError(message: Program.describe(error)) }
     let data: [Datum]
     do {
+      try makeRoom(for: line.count)
       data = try interpreter.call(reader, [.string(text)]).datum().list ?? []
     } catch let diagnostic as Diagnostic {
       throw LineError(message: "malformed line: " + diagnostic.message)
@@ -67,10 +69,10 @@ struct LineParser {
 
   /// An interpreter keeps every text it has read, for its messages; of commands nobody needs them.
   private mutating func makeRoom(for count: Int) throws {
-    bytesRead += count
+    bytesRead += count + Self.overhead
     guard bytesRead > 64 * 1024 * 1024 else { return }
     interpreter = Interpreter()
     reader = try interpreter.evaluate("sx-parse")
-    bytesRead = count
+    bytesRead = 0
   }
 }

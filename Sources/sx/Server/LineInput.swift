@@ -12,9 +12,7 @@ import Synchronization
 /// Lines of standard input, read on a thread of their own: while none is there, the fibers of earlier commands go on.
 final class LineInput: Sendable {
   enum Event {
-    case line([UInt8])
-    /// A line that nobody could mean; it was dropped.
-    case tooLong
+    case piece(LineSplitter.Piece)
     case end
   }
 
@@ -39,24 +37,14 @@ final class LineInput: Sendable {
   }
 
   private func readAll(_ emit: (Event) -> Void) {
-    var chunk = [UInt8](repeating: 0, count: 64 * 1024), line: [UInt8] = [], isTooLong = false
+    var chunk = [UInt8](repeating: 0, count: 64 * 1024), splitter = LineSplitter(longestLine: Self.longestLine)
     while true {
       let count = chunk.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { break }
-      var rest = chunk[..<count]
-      while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-        emit(isTooLong ? .tooLong : .line(line + rest[..<end]))
-        (line, isTooLong) = ([], false)
-        rest = rest[(end + 1)...]
-      }
-      if isTooLong || line.count + rest.count > Self.longestLine {
-        (line, isTooLong) = ([], true)
-      } else {
-        line += rest
-      }
+      splitter.take(chunk[..<count]) { emit(.piece($0)) }
     }
-    if isTooLong { emit(.tooLong) } else if !line.isEmpty { emit(.line(line)) }
+    splitter.finish { emit(.piece($0)) }
     emit(.end)
   }
 }

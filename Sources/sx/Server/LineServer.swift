@@ -13,9 +13,6 @@ import Synchronization
 
 /// The loop of `sx server`: a command, its answer, the next one. Confined to the interpreter's thread.
 final class LineServer {
-  /// The longest value that an answer has on its own line, in bytes.
-  private static let longestInline = 1000
-
   private var host: SystemHost
   private var interpreter: Interpreter
   private let input = LineInput()
@@ -44,13 +41,13 @@ final class LineServer {
       return 1
     }
     adopt()
-    answer("(ready)")
+    answer(.ready)
     while true {
       switch nextEvent() {
       case nil: return finish(stop.number.map { 128 + $0 } ?? 0)
       case .end: return finish(0)
-      case .tooLong: fail("the line is longer than \(LineInput.longestLine) bytes")
-      case .line(let line):
+      case .piece(.tooLong): fail("the line is longer than \(LineInput.longestLine) bytes")
+      case .piece(.line(let line)):
         do {
           if let command = try parser.command(in: line) { perform(command) }
         } catch {
@@ -96,21 +93,21 @@ final class LineServer {
     do {
       switch command {
       case .epoch(let number): epoch = number
-      case .ping: answer("(ok \(epoch))")
+      case .ping: answer(.done)
       case .load(let path):
         try evaluate { try interpreter.evaluate(bytes: Files.contents(of: path), file: path) }
-        answer("(ok \(epoch))")
+        answer(.done)
       case .loadSource(let source):
         try evaluate { try interpreter.evaluate(source, file: "<load-source>") }
-        answer("(ok \(epoch))")
+        answer(.done)
       case .evaluate(let source):
-        answer(value: text(try evaluate { try interpreter.evaluate(source, file: "<eval>") }))
+        answer(.value(text(try evaluate { try interpreter.evaluate(source, file: "<eval>") })))
       case .reset:
         endLine()
         host.close()
         (host, interpreter) = Self.fresh()
         adopt()
-        answer("(ok \(epoch))")
+        answer(.done)
       }
     } catch {
       fail(Self.message(error))
@@ -146,24 +143,13 @@ final class LineServer {
 
   // MARK: Answers
 
-  private func answer(value: String) {
-    let count = value.utf8.count
-    if count <= Self.longestInline && !value.utf8.contains(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
-      answer("(ok \(epoch) \(value))")
-    } else {
-      answer("(ok-len \(epoch) \(count))\n\(value)")
-    }
-  }
-
-  private func fail(_ message: String) {
-    answer("(error \(epoch) \(StringLiteral.of(message)))")
-  }
+  private func fail(_ message: String) { answer(.failure(message)) }
 
   /// In one piece, and at once: somebody waits for it. What the program has printed goes first.
-  private func answer(_ line: String) {
+  private func answer(_ answer: LineAnswer) {
     endLine()
     host.flush()
-    Program.say(line)
+    Program.say(answer.text(epoch: epoch))
   }
 
   /// An answer has a line of its own. What a program has printed is left as it is where it goes elsewhere.
