@@ -271,7 +271,9 @@ def heard(load, block, last):
     kind = event.group(1) if event else b""
     if kind == b"otel.gap":
         missed = int(MISSED.search(block).group(1))
-        load.add(missed=missed)
+        # Who asks for all from the beginning has not missed what was gone by then.
+        if last:
+            load.add(missed=missed)
         return last + missed if last is not None else None
     if kind == b"otel.span":
         number = int(number.group(1))
@@ -316,7 +318,7 @@ def probing(load):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if status is None:
             time.sleep(0.2)
-            process.send_signal(random.choice((signal.SIGKILL, signal.SIGINT)))
+            process.send_signal(random.choice((signal.SIGKILL, signal.SIGTERM)))
         process.communicate(timeout=TIMEOUT)
         if status is not None and process.returncode != status:
             load.problem(f"{source} ends with {process.returncode}")

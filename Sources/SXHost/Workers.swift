@@ -21,8 +21,8 @@ final class Workers: Sendable {
     let mailbox: Mailbox
     /// Requests that its interpreter has not begun with. Where it is busy inside of a primitive, there are ever more of them.
     private let waiting = Atomic<Int>(0)
-    /// Requests whose handler has not ended.
-    private let open = Atomic<Int>(0)
+    /// Requests that are not answered, and streams that have not ended.
+    fileprivate let open = Atomic<Int>(0)
     private let gone = Atomic<Bool>(false)
     private let retired = Atomic<Bool>(false)
     private let serving = Atomic<Bool>(false)
@@ -48,11 +48,28 @@ final class Workers: Sendable {
     /// Gives it a request.
     func hand(_ exchange: Exchange, _ request: DatumDictionary, of server: Int) {
       waiting.add(1, ordering: .relaxed)
-      open.add(1, ordering: .relaxed)
+      let turn = OpenRequest(self)
+      // A client that asks again as soon as it has its answer must not find this one busy with it: a deaf worker would look as free.
+      exchange.whenAnswered { turn.close() }
       mailbox.post { [self] interpreter, host in
         waiting.subtract(1, ordering: .relaxed)
-        host.begin(exchange, request, of: server, interpreter) { [self] in open.subtract(1, ordering: .relaxed) }
+        host.begin(exchange, request, of: server, interpreter) { turn.close() }
       }
+    }
+  }
+
+  /// Counts for its member until it is closed for the first time.
+  private final class OpenRequest: Sendable {
+    private let member: Member
+    private let isOpen = Atomic<Bool>(true)
+
+    init(_ member: Member) {
+      self.member = member
+      member.open.add(1, ordering: .relaxed)
+    }
+
+    func close() {
+      if isOpen.exchange(false, ordering: .relaxed) { member.open.subtract(1, ordering: .relaxed) }
     }
   }
 

@@ -41,6 +41,7 @@ final class Exchange: Sendable {
     var sender: CheckedContinuation<Chunk, Never>?
     var parkedWriters: [Reply] = []
     var ending: Ending?
+    var whenAnswered: (@Sendable () -> Void)?
   }
 
   /// For the log: `GET /path`.
@@ -58,9 +59,17 @@ final class Exchange: Sendable {
 
   var isAnswered: Bool { state.withLock { $0.answer != nil } }
 
+  /// Sets what is called once there is a whole response, before the client can see it.
+  func whenAnswered(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.whenAnswered = action } }
+
   /// - Returns: false when there was an answer already; the first one counts.
   @discardableResult
   func answer(_ answer: Answer) -> Bool {
+    let action = state.withLock { state -> (@Sendable () -> Void)? in
+      if case .stream = answer { return nil }
+      return state.answer == nil ? state.whenAnswered.take() : nil
+    }
+    action?()
     let (isFirst, responder) = state.withLock { state -> (Bool, CheckedContinuation<Answer, Never>?) in
       guard state.answer == nil else { return (false, nil) }
       state.answer = answer
