@@ -52,6 +52,13 @@ def weigh(command, env=None):
         return out, int(report.read()) * 1024
 
 
+def cpu_seconds(pid):
+    """The processor time that a running process has had, in the system and outside of it."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+        words = stat.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def deadline(timeout, process):
     """Ends a command that takes longer than it may; its exit status then tells."""
     timer = threading.Timer(timeout, process.kill)

@@ -3,6 +3,7 @@
 # usage: Benchmarks/run.sh                                   all parts (about an hour)
 #        Benchmarks/run.sh PART [its arguments]              programs growth primitives telemetry receiver server memory startup
 #        Benchmarks/run.sh programs -n 3 --only trees,nbody
+#        Benchmarks/run.sh soak                              an hour of mixed load, beside all parts; see soak.py
 # SX=path measures another binary than .build/release/sx.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,6 +48,7 @@ run_part() {
     growth | primitives | memory | startup) $python "Benchmarks/$part.py" "$@" ;;
     receiver) install_python_peers; $peers/bin/python Benchmarks/receiver.py "$@" ;;
     telemetry) install_python_peers; $python Benchmarks/telemetry.py "$@" ;;
+    soak) install_python_peers; $peers/bin/python Benchmarks/soak.py "$@" ;;
     server) install_python_peers; build_hummingbird; $python Benchmarks/server.py "$@" ;;
     *) echo "no part $part: ${parts[*]}" >&2; exit 64 ;;
   esac

@@ -2,12 +2,15 @@
 """An instrumented hello route under load: `sx serve`, uvicorn with Starlette and the OpenTelemetry SDK, and Hummingbird with its own
 tracing middleware; each also without tracing. wrk asks, all servers take turns, and every one runs alone.
 
-usage: server.py [--seconds S] [--connections C] [--threads T] [-n RUNS] [--port FIRST]
+Then `sx serve --workers`, traced, with routes that compute: how much more two interpreters do than one.
+
+usage: server.py [--seconds S] [--connections C] [--threads T] [-n RUNS] [--port FIRST] [--part servers|workers|all]
 
 run.sh builds the Hummingbird peer; it is measured when it is there."""
 import argparse
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -18,6 +21,9 @@ import measure
 
 HUMMINGBIRD = os.path.join(measure.WORK, "hummingbird/release/Hello")
 UNTRACED = {"OTEL_SDK_DISABLED": "true"}
+# fib of these: about 4,000, 30,000 and 120,000 calls a request.
+COMPUTED = {18: 2584, 22: 17711, 25: 75025}
+WORKERS = (1, 2)
 UNITS = {"us": 1e-3, "ms": 1, "s": 1e3, "m": 6e4}
 
 
@@ -76,9 +82,9 @@ class Running:
             return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) * 1024 / 1e6
 
 
-def load(port, seconds, options):
+def load(port, seconds, options, path="/hello/you"):
     """Lets wrk ask for so long: requests per second, milliseconds at the median and at 99 %, answers that were no success."""
-    output, _ = measure.run(["wrk", f"-t{options.threads}", f"-c{options.connections}", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{port}/hello/you"])
+    output, _ = measure.run(["wrk", f"-t{options.threads}", f"-c{options.connections}", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{port}{path}"])
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
     def percentile(which):
         number, unit = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s|m)\s*$", output, re.M).groups()
@@ -107,14 +113,45 @@ def once(name, server, port, options):
         return rate, middle, high, bad, running.memory(), recorded / requests
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=8)
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--port", type=int, default=18480)
-    parser.add_argument("-n", type=int, default=3)
-    options = parser.parse_args()
+def once_computing(number, workers, port, options):
+    """One server that computes: requests per second, milliseconds at 99 %, failures, and how many cores the server and wrk had."""
+    command = [measure.SX, "serve", os.path.join(measure.HERE, "server/hello.sx"), "--port", "PORT", "--workers", str(workers)]
+    path = f"/fib/{number}"
+    with Running(command, {}, port) as running:
+        answer = ask(port, path).replace(" ", "")
+        if answer != f'{{"ok":true,"data":{COMPUTED[number]}}}':
+            raise measure.Failed(f"{path} answers {answer}")
+        load(port, 1, options, path)
+        pid, before, asking = running.process.pid, int(ask(port, "/spans")), resource.getrusage(resource.RUSAGE_CHILDREN)
+        serving = measure.cpu_seconds(pid)
+        rate, _, high, bad, requests = load(port, options.seconds, options, path)
+        serving, asked = measure.cpu_seconds(pid) - serving, resource.getrusage(resource.RUSAGE_CHILDREN)
+        recorded = int(ask(port, "/spans")) - before
+        if recorded < requests:
+            raise measure.Failed(f"{workers} workers recorded {recorded} spans of {requests} requests")
+        asking = asked.ru_utime + asked.ru_stime - asking.ru_utime - asking.ru_stime
+        return rate, high, bad, serving / options.seconds, asking / options.seconds
+
+
+def measure_workers(options):
+    """The blocks about `--workers`: a row for each route that computes."""
+    found, port = {(number, workers): [] for number in COMPUTED for workers in WORKERS}, options.port + 200
+    for _ in range(options.n):
+        for (number, workers), runs in found.items():
+            runs.append(once_computing(number, workers, port, options))
+            measure.progress(f"server fib {number}, {workers} workers {runs[-1][0]:,.0f}/s")
+            port += 1
+    rows = []
+    for number in COMPUTED:
+        one, two = ([measure.median([run[i] for run in found[number, workers]]) for i in range(5)] for workers in WORKERS)
+        rows.append([f"fib {number}", f"{one[0]:,.0f}", f"{two[0]:,.0f}", measure.ratio(two[0], one[0]), measure.figure(one[1], 2), measure.figure(two[1], 2),
+                     f"{one[2]:.0f}, {two[2]:.0f}", f"{one[3]:.2f}, {two[3]:.2f}", f"{one[4]:.2f}, {two[4]:.2f}"])
+    return ["Routes that compute, traced, with one and two workers. wrk runs on the same cores; what it takes of them, the workers do not have.",
+            measure.table(["route", "requests/s, 1 worker", "2 workers", "2 to 1", "p99 ms, 1", "p99 ms, 2", "failed", "cores of the server", "cores of wrk"], rows)]
+
+
+def measure_servers(options):
+    """The blocks about the instrumented hello route."""
     found, port = {name: [] for name in servers()}, options.port
     for _ in range(options.n):
         for name, server in servers().items():
@@ -139,11 +176,26 @@ def main():
         row[2] = measure.ratio(rates.get("SX, not traced" if "not traced" in row[0] else "SX"), rates.get(row[0]))
     tracing = [[name, f"{1 / rates[name] * 1e6:,.1f}", f"{1 / rates[plain] * 1e6:,.1f}", f"{(1 / rates[name] - 1 / rates[plain]) * 1e6:,.1f}"]
                for name in rates if "not traced" not in name and (plain := name.split(",")[0] + ", not traced") in rates]
-    measure.write("server", "Server",
+    return [measure.table(["server", "requests/s", "SX to it", "p50 ms", "p99 ms", "failed", "peak MB", "spans a request"], rows),
+            "What tracing costs, in microseconds of wall clock a request:",
+            measure.table(["server", "traced", "not traced", "difference"], tracing)]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--port", type=int, default=18480)
+    parser.add_argument("-n", type=int, default=3)
+    parser.add_argument("--part", choices=("servers", "workers", "all"), default="all")
+    options = parser.parse_args()
+    blocks = measure_servers(options) if options.part != "workers" else []
+    blocks += measure_workers(options) if options.part != "servers" else []
+    name = "server" if options.part == "all" else f"server-{options.part}"
+    measure.write(name, "Server",
                   f"wrk with {options.connections} connections and {options.threads} thread, {options.seconds} s after 1 s of warming up, on the machine that serves; medians of {options.n} runs in turn.",
-                  measure.table(["server", "requests/s", "SX to it", "p50 ms", "p99 ms", "failed", "peak MB", "spans a request"], rows),
-                  "What tracing costs, in microseconds of wall clock a request:",
-                  measure.table(["server", "traced", "not traced", "difference"], tracing))
+                  *blocks)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ static const unsigned char control_sx[] = {
 static const unsigned char core_sx[] = {
 #embed "core.sx"
 };
+static const unsigned char dicts_sx[] = {
+#embed "dicts.sx"
+};
 static const unsigned char dream_sx[] = {
 #embed "dream.sx"
 };
@@ -66,6 +69,9 @@ static const unsigned char otel_floor_sx[] = {
 };
 static const unsigned char otel_flame_sx[] = {
 #embed "otel/flame.sx"
+};
+static const unsigned char otel_host_metrics_sx[] = {
+#embed "otel/host-metrics.sx"
 };
 static const unsigned char otel_id_sx[] = {
 #embed "otel/id.sx"
@@ -181,6 +187,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("compose.sx", compose_sx),
   FILE_ENTRY("control.sx", control_sx),
   FILE_ENTRY("core.sx", core_sx),
+  FILE_ENTRY("dicts.sx", dicts_sx),
   FILE_ENTRY("dream.sx", dream_sx),
   FILE_ENTRY("execute.sx", execute_sx),
   FILE_ENTRY("forms.sx", forms_sx),
@@ -199,6 +206,7 @@ static const sx_prelude_entry files[] = {
   FILE_ENTRY("otel/exporter.sx", otel_exporter_sx),
   FILE_ENTRY("otel/flame.sx", otel_flame_sx),
   FILE_ENTRY("otel/floor.sx", otel_floor_sx),
+  FILE_ENTRY("otel/host-metrics.sx", otel_host_metrics_sx),
   FILE_ENTRY("otel/id.sx", otel_id_sx),
   FILE_ENTRY("otel/instrument.sx", otel_instrument_sx),
   FILE_ENTRY("otel/metric-exporter.sx", otel_metric_exporter_sx),

@@ -19,7 +19,7 @@ struct NativeThread {
   init(stackSizes: [Int], _ body: @escaping @Sendable () -> Void) throws(SystemError) {
     var refusal: Int32 = EAGAIN
     // A process that may map little needs most of it for other things.
-    let most = Self.mostAddressSpace / 8
+    let most = ResourceLimit.addressSpace.current / 8
     for size in stackSizes where size <= most || size == stackSizes.last {
       var attributes = pthread_attr_t()
       pthread_attr_init(&attributes)
@@ -40,17 +40,6 @@ struct NativeThread {
       start.release()
     }
     throw SystemError("cannot start a thread", refusal)
-  }
-
-  /// Bytes that this process may map.
-  private static var mostAddressSpace: Int {
-    #if canImport(Glibc)
-      let resource = __rlimit_resource_t(RLIMIT_AS.rawValue)
-    #else
-      let resource = RLIMIT_AS
-    #endif
-    var limit = rlimit()
-    return getrlimit(resource, &limit) == 0 ? Int(clamping: limit.rlim_cur) : .max
   }
 
   /// Waits for the thread's end. Call it once; or `detach`, never both.

@@ -28,6 +28,7 @@ public final class SystemHost: Host {
   public struct Configuration: Sendable {
     /// What `(command-line)` answers: the program first.
     public var arguments: [String]
+    /// Where standard output goes.
     public var output: Output
     /// While a server runs, SIGINT and SIGTERM stop it gracefully, and a second one ends the process at once. A command wants
     /// this; a library inside another program does not.
@@ -38,6 +39,7 @@ public final class SystemHost: Host {
     /// What scripts on an `InterpreterThread` may use; nothing by default.
     public var capabilities: Capabilities
 
+    /// The defaults are those of a program that has the process for itself but for its signals.
     public init(arguments: [String] = [], output: Output = .standard, stopsServersOnSignals: Bool = false, exitsOnSignals: Bool = false, capabilities: Capabilities = .none) {
       self.capabilities = capabilities
       self.arguments = arguments
@@ -67,6 +69,7 @@ public final class SystemHost: Host {
   /// This interpreter among those that share a server; nil where there is only one.
   var work: Work?
 
+  /// A host for one interpreter.
   public convenience init(_ configuration: Configuration = Configuration()) { self.init(configuration, mailbox: Mailbox()) }
 
   init(_ configuration: Configuration, mailbox: Mailbox) {

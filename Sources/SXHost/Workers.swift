@@ -8,6 +8,8 @@ struct Work {
   let member: Workers.Member
   /// Takes messages of the others, each a number and bytes; nil until it is named.
   var receiver: Handle?
+  /// What was said before that.
+  var early: [(bytes: [UInt8], sender: Int)] = []
 }
 
 /// The interpreters that share the requests of one server, each on a thread of its own with a heap of its own. Thread-safe.
@@ -22,6 +24,7 @@ final class Workers: Sendable {
     /// Requests whose handler has not ended.
     private let open = Atomic<Int>(0)
     private let gone = Atomic<Bool>(false)
+    private let retired = Atomic<Bool>(false)
     private let serving = Atomic<Bool>(false)
 
     init(_ number: Int, _ mailbox: Mailbox) {
@@ -29,11 +32,15 @@ final class Workers: Sendable {
       self.mailbox = mailbox
     }
 
+    /// It has ended, and hears nothing of the others any more.
     var isGone: Bool { gone.load(ordering: .acquiring) }
+    /// What its requests were handed to has ended before the server. It finishes what it has, and takes nothing else.
+    var isRetired: Bool { retired.load(ordering: .acquiring) }
     /// It has handed over its handler.
     var isServing: Bool { serving.load(ordering: .acquiring) }
     func serve() { serving.store(true, ordering: .releasing) }
     fileprivate func leave() { gone.store(true, ordering: .releasing) }
+    fileprivate func retire() { retired.store(true, ordering: .releasing) }
 
     /// The more, the busier: first what waits, then what is open.
     fileprivate var load: (Int, Int) { (waiting.load(ordering: .relaxed), open.load(ordering: .relaxed)) }
@@ -70,7 +77,7 @@ final class Workers: Sendable {
     var best = members[0], least: (Int, Int)?
     for offset in 0..<members.count {
       let member = members[(start % members.count + offset) % members.count]
-      guard !member.isGone else { continue }
+      guard !member.isGone, !member.isRetired else { continue }
       let load = member.load
       if let known = least, load >= known { continue }
       best = member
@@ -103,8 +110,8 @@ final class Workers: Sendable {
 
   var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
-  /// Whether others than the first one are there.
-  var hasWorkers: Bool { members.dropFirst().contains { !$0.isGone } }
+  /// Whether there are others than the first one whose end is to be waited for.
+  var hasWorkers: Bool { members.dropFirst().contains { !$0.isGone && !$0.isRetired } }
 
   /// The listener stops: no stream begins, and those that wait look up.
   func stop() {
@@ -130,6 +137,11 @@ extension SystemHost {
   ///
   /// `body` runs in each of them. It loads the program and performs `http-work`, which hands over the handler of requests and
   /// ends with the server. Returns when all have come that far. They end with the process.
+  ///
+  /// When a `body` ends before the server, because its interpreter was cancelled, that worker finishes the requests that it has and takes no others; standard error
+  /// tells why. It is not started again: what its program kept in globals is gone, and requests that others answer are better than some that are answered out of nothing.
+  ///
+  /// Blocks the thread until they have started. To be called once, on the interpreter's thread, before the server is opened.
   ///
   /// - Parameters:
   ///   - count: of interpreters in all, with this one.
@@ -160,24 +172,26 @@ extension SystemHost {
     guard let work else { return }
     let hasStarted = work.member.isServing
     flush()
-    work.member.leave()
     if !hasStarted {
       work.team.reportStart(.failure(outcome.failure ?? HostError("worker \(work.member.number) ended before it served")))
     } else if case .failure(let error) = outcome {
       let text = (error as? Diagnostic)?.rendered(color: false) ?? "\(error)"
-      write("sx: worker \(work.member.number) has ended: \(text)\n", to: .standardError)
+      write("sx: worker \(work.member.number) takes no more requests: \(text)\n", to: .standardError)
+    }
+    if servers.servers[Servers.elsewhere] != nil {
+      work.member.retire()
+    } else {
+      work.member.leave()
+      self.work?.receiver = nil
+      for exchange in servers.exchanges.values {
+        if !exchange.answer(.unavailable) { exchange.abort() }
+      }
     }
     work.team.members[0].mailbox.post { interpreter, host in host.noteEndOfWorker(interpreter) }
-    // What came for it, or still comes, has no answer.
-    self.work?.receiver = nil
-    servers.servers = [:]
-    for exchange in servers.exchanges.values {
-      if !exchange.answer(.unavailable) { exchange.abort() }
-    }
     mailbox.expect()
-    // A probe may still ask.
+    // Requests that it has go on, and a probe may ask.
     repeat {
-      if !work.team.isStopping { interpreter.runReady() }
+      if !work.member.isGone || !work.team.isStopping { interpreter.runReady() }
     } while waitForEvents(interpreter)
   }
 
@@ -188,6 +202,9 @@ extension SystemHost {
       guard receiver.isFunction else { throw call.mismatch(0, "a function") }
       guard host.work != nil else { throw OperationFailure("worker-join: this interpreter is the only one") }
       host.work?.receiver = receiver
+      let early = host.work?.early ?? []
+      host.work?.early = []
+      for message in early { host.receive(message.bytes, from: message.sender, call.interpreter) }
       call.succeed()
     },
 
@@ -205,7 +222,10 @@ extension SystemHost {
   ]
 
   private func receive(_ bytes: [UInt8], from sender: Int, _ interpreter: Interpreter) {
-    guard let receiver = work?.receiver else { return }
+    guard let receiver = work?.receiver else {
+      work?.early.append((bytes, sender))
+      return
+    }
     _ = interpreter.spawn(receiver, [.integer(sender), .bytes(bytes)]) { [unowned self] result in
       if case .failure(let diagnostic) = result { write("sx: \(diagnostic.rendered(color: false))\n", to: .standardError) }
     }

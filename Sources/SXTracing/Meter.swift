@@ -1,6 +1,7 @@
 import CoreMetrics
 import SX
 import Synchronization
+import Tracing
 
 /// One series of numbers, whatever kind swift-metrics has asked for. Thread-safe.
 final class Meter: CounterHandler, FloatingPointCounterHandler, MeterHandler, RecorderHandler, TimerHandler {
@@ -17,6 +18,12 @@ final class Meter: CounterHandler, FloatingPointCounterHandler, MeterHandler, Re
     var count = 0
     /// How many values fell at or below each bound and above the one before, and how many above the last.
     var buckets: [Int]
+    /// Since when it counts, in nanoseconds since 1970.
+    var start = DefaultTracerClock.now.nanosecondsSinceEpoch
+    /// All that was added was whole.
+    var isWhole: Bool
+    /// A value below zero was recorded: the sum may have gone back.
+    var hasNegative = false
   }
 
   /// As the semantic conventions advise for durations in seconds.
@@ -30,13 +37,14 @@ final class Meter: CounterHandler, FloatingPointCounterHandler, MeterHandler, Re
   private let bounds: [Double]
   private let state: Mutex<State>
 
-  init(_ key: MeterKey) {
+  /// - Parameter isWhole: whether its values are integers, as long as nobody adds another.
+  init(_ key: MeterKey, isWhole: Bool) {
     self.key = key
     let plain = Meter.name(key.label)
     // The text formats give counters their ending.
     name = key.type == .timer && !plain.hasSuffix("_seconds") ? plain + "_seconds" : key.type == .counter && plain.hasSuffix("_total") ? String(plain.dropLast(6)) : plain
     bounds = key.type == .timer ? Meter.secondBounds : key.type == .histogram ? Meter.plainBounds : []
-    state = Mutex(State(buckets: Array(repeating: 0, count: bounds.count + 1)))
+    state = Mutex(State(buckets: Array(repeating: 0, count: bounds.count + 1), isWhole: isWhole))
   }
 
   private static func name(_ label: String) -> String {
@@ -46,10 +54,15 @@ final class Meter: CounterHandler, FloatingPointCounterHandler, MeterHandler, Re
 
   // MARK: Recording
 
-  func increment(by amount: Int64) { add(Double(amount)) }
-  func increment(by amount: Double) { add(amount) }
-  func decrement(by amount: Double) { add(-amount) }
-  func reset() { state.withLock { $0.value = 0 } }
+  func increment(by amount: Int64) { add(Double(amount), isWhole: true) }
+  func increment(by amount: Double) { add(amount, isWhole: false) }
+  func decrement(by amount: Double) { add(-amount, isWhole: false) }
+  func reset() {
+    state.withLock { state in
+      state.value = 0
+      state.start = DefaultTracerClock.now.nanosecondsSinceEpoch
+    }
+  }
   func set(_ value: Int64) { set(Double(value)) }
   func set(_ value: Double) { state.withLock { $0.value = value } }
   func record(_ value: Int64) { record(Double(value)) }
@@ -60,11 +73,19 @@ final class Meter: CounterHandler, FloatingPointCounterHandler, MeterHandler, Re
       state.value += value
       state.count += 1
       state.buckets[bucket] += 1
+      if value < 0 { state.hasNegative = true }
     }
   }
   func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1_000_000_000) }
 
-  private func add(_ amount: Double) { state.withLock { $0.value += amount } }
+  /// A counter never goes back.
+  private func add(_ amount: Double, isWhole: Bool) {
+    if key.type == .counter && !(amount >= 0) { return }
+    state.withLock { state in
+      state.value += amount
+      if !isWhole { state.isWhole = false }
+    }
+  }
 
   // MARK: As data
 
@@ -80,6 +101,24 @@ final class Meter: CounterHandler, FloatingPointCounterHandler, MeterHandler, Re
       samples.append(sample("_bucket", .integer(below), bound: i < bounds.count ? "\(bounds[i])" : "+Inf"))
     }
     return samples + [sample("_sum", number(state.value)), sample("_count", .integer(state.count))]
+  }
+
+  /// What OTLP writes a data point of: `{:attributes :start}` with `:value`, or with the `:count`, `:sum`, `:bounds` and `:counts` of a histogram, whose sum is left out
+  /// where it may have gone back. Whether the value is an integer stays the same as long as it can, because collectors take the two for different types.
+  func point() -> Datum {
+    let state = state.withLock { $0 }
+    var attributes = DatumDictionary()
+    for dimension in key.dimensions { attributes[dimension.name] = .string(dimension.value) }
+    var point: DatumDictionary = ["attributes": .dict(attributes), "start": .integer(Int(clamping: state.start))]
+    if bounds.isEmpty {
+      point["value"] = state.isWhole ? number(state.value) : .float(state.value)
+    } else {
+      point["count"] = .integer(state.count)
+      if !state.hasNegative { point["sum"] = .float(state.value) }
+      point["bounds"] = .list(bounds.map { .float($0) })
+      point["counts"] = .list(state.buckets.map { .integer($0) })
+    }
+    return .dict(point)
   }
 
   private func sample(_ suffix: String, _ value: Datum, bound: String? = nil) -> Datum {

@@ -29,7 +29,7 @@ public final class SXTracer: Tracer {
     interpreter.border.entry = Bridge.entry
   }
 
-  /// - Parameter context: the span to continue is its `spanContext`; without one the span begins a trace.
+  /// Begins a span, which continues the `spanContext` of the context; without one it begins a trace. It has to be ended.
   public func startSpan<Instant: TracerInstant>(
     _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind, at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
   ) -> SXSpan {

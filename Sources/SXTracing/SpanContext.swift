@@ -13,6 +13,7 @@ public struct SpanContext: Sendable, Equatable {
   /// Another process has made the span.
   public let isRemote: Bool
 
+  /// A context of parts that are as the properties say; they are not checked.
   public init(traceID: String, spanID: String, flags: UInt8 = 1, traceState: String? = nil, isRemote: Bool = false) {
     self.traceID = traceID
     self.spanID = spanID

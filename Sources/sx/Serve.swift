@@ -11,7 +11,8 @@ struct Serve: ParsableCommand {
       The file defines `app`, made with host/make-app. Without a file, a small shop is served.
       With --workers there are several interpreters, each on a thread of its own, for as many cores. Each loads the file and has globals of its own, so \
       what a handler keeps in one is not seen by the others; a request goes to the one with the least to do. --max-heap is for each of them; by default they have half of the machine's memory together. Telemetry is one: all spans come to worker 0, which \
-      answers /otel and /v1/traces.
+      answers /otel and /v1/traces, and whatever a handler or a probe in another worker asks of it, from (otel/recent) to (otel/reset!). Samplers and limits are each one's own; the file sets them in all.
+      An exit in one is an exit of all. A worker that has not heard for 4 s that the server stops, because a primitive takes long, is not waited for; its last spans are lost.
       SIGINT and SIGTERM stop the server gracefully: requests in flight finish, and spans are flushed; a second one stops it at once.
       """)
 
@@ -50,7 +51,8 @@ struct Serve: ParsableCommand {
   }
 
   func run() {
-    OpenFiles.raiseLimit()
+    // Many systems begin with 1024 although they allow more: fewer than the connections that a server takes.
+    ResourceLimit.openFiles.raise(to: 10_240)
     let access = AccessToken(token, host: host)
     let heapBytes = heapLimit.bytes(sharers: workers)
     Program.run(arguments: file.map { [$0] } ?? [], stopsServersOnSignals: true, heapLimit: heapBytes) { [file, host, port, probe, access, workers] interpreter, outside in

@@ -89,7 +89,11 @@ final class TestServer: Sendable {
   func request(
     _ path: String, method: String = "GET", headers: [(String, String)] = [], body: String? = nil
   ) async throws -> Answer {
-    var request = HTTPClientRequest(url: address.url + path)
+    try await Self.request(address.url + path, method: method, headers: headers, body: body)
+  }
+
+  static func request(_ url: String, method: String = "GET", headers: [(String, String)] = [], body: String? = nil) async throws -> Answer {
+    var request = HTTPClientRequest(url: url)
     request.method = .init(rawValue: method)
     for (name, value) in headers { request.headers.add(name: name, value: value) }
     if let body { request.body = .bytes(ByteBuffer(string: body)) }

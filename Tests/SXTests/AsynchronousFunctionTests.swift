@@ -212,21 +212,7 @@ import Testing
     let sx = Interpreter()
     sx.define("quick") { () async in 1 }
     #expect(try await sx.run("(quick)").integer == 1)
-    final class Mute: Host {
-      let silent = SilentHost()
-      func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {}
-      func readFile(_ path: String) throws -> [UInt8] { try silent.readFile(path) }
-      func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool { true }
-      func waitForEvents(_ interpreter: Interpreter) -> Bool { false }
-      func environment(_ name: String) -> String? { nil }
-      var arguments: [String] { [] }
-      func nanoseconds() -> Int64 { 0 }
-      func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) { silent.randomBytes(buffer) }
-      var hostName: String { "" }
-      var processIdentifier: Int { 0 }
-      func exit(_ status: Int32) {}
-    }
-    let mute = Interpreter(host: Mute())
+    let mute = Interpreter(host: TestHost())
     #expect(await failure(mute, "(perform {:op \"x\" :args ()})")?.message.hasPrefix("deadlock") == true)
   }
 }

@@ -4,25 +4,15 @@ import Testing
 /// One fiber is told to end; the others go on.
 @Suite struct CancellationTests {
   /// Keeps waiting fibers waiting, and stops instead of blocking.
-  private final class PatientHost: Host {
+  private final class PatientHost: TestHost {
     var performed: [FiberID] = []
-    let silent = SilentHost()
-    func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {}
-    func readFile(_ path: String) throws -> [UInt8] { try silent.readFile(path) }
-    func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool {
+    override func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool {
       performed.append(operation.fiber)
       return true
     }
-    func waitForEvents(_ interpreter: Interpreter) -> Bool { false }
-    func environment(_ name: String) -> String? { nil }
-    var arguments: [String] { [] }
-    func nanoseconds() -> Int64 { 0 }
-    func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) { silent.randomBytes(buffer) }
-    var hostName: String { "" }
-    var processIdentifier: Int { 0 }
     var statuses: [Int32] = []
     var onExit: () -> Void = {}
-    func exit(_ status: Int32) {
+    override func exit(_ status: Int32) {
       statuses.append(status)
       onExit()
     }

@@ -188,6 +188,37 @@ import Testing
     #expect(throws: Diagnostic.self) { try sx.evaluate("(load \"/srv/data/a\")") }
   }
 
+  /// Functions of the embedding program ask as primitives do, wherever they are called from.
+  @Test(arguments: Capability.allCases) func aFunctionOfSwiftAsksForWhatItNeeds(capability: Capability) async throws {
+    for granted in [Capabilities.none, Self.granting(capability, only: false), Self.granting(capability, only: true), .all] {
+      let sx = Interpreter(capabilities: granted)
+      var calls = 0
+      sx.define("now", needs: capability) { (n: Int) in
+        calls += 1
+        return n
+      }
+      sx.define("note", needs: capability) { calls += 1 }
+      sx.define("later", needs: capability) { (n: Int) async in n }
+      sx.define("later-note", needs: capability) { () async in }
+      sx.define("free") { 1 }
+      for (name, source) in [("now", "(now 1)"), ("now", "(first (map now (list 1)))"), ("note", "(begin (note) 1)"), ("later", "(later 1)"), ("later-note", "(begin (later-note) 1)")] {
+        if granted.grants(capability) {
+          #expect(try await sx.run(source).integer == 1)
+        } else {
+          let error = await #expect(throws: Diagnostic.self) { _ = try await sx.run(source) }
+          #expect(error?.message == "\(name): not allowed: it needs the capability `\(capability.rawValue)`")
+        }
+      }
+      #expect(calls == (granted.grants(capability) ? 3 : 0))
+      #expect(try sx.evaluate("(free)").integer == 1)
+      // What is asked is what is granted now.
+      sx.capabilities = .all
+      #expect(try sx.evaluate("(now 2)").integer == 2)
+      sx.capabilities = .none
+      #expect(throws: Diagnostic.self) { try sx.evaluate("(now 2)") }
+    }
+  }
+
   @Test func aScriptCanCatchWhatIsNotAllowed() throws {
     #expect(try Interpreter().evaluate("(guard (e (true \"no\")) (now-ns))").string == "no")
   }

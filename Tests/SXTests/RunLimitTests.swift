@@ -5,20 +5,10 @@ import Testing
 /// Limits per run: what they stop, how it is told, and what is left afterwards.
 @Suite struct RunLimitTests {
   /// Counts what is written.
-  private final class Counter: Host {
+  private final class Counter: TestHost {
     var written = ""
-    let silent = SilentHost()
-    func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) { written += String(decoding: bytes, as: UTF8.self) }
-    func readFile(_ path: String) throws -> [UInt8] { try silent.readFile(path) }
-    func perform(_ operation: Operation, for interpreter: Interpreter) -> Bool { true }
-    func waitForEvents(_ interpreter: Interpreter) -> Bool { true }
-    func environment(_ name: String) -> String? { nil }
-    var arguments: [String] { [] }
-    func nanoseconds() -> Int64 { 0 }
-    func randomBytes(_ buffer: UnsafeMutableRawBufferPointer) { silent.randomBytes(buffer) }
-    var hostName: String { "" }
-    var processIdentifier: Int { 0 }
-    func exit(_ status: Int32) {}
+    override func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) { written += String(decoding: bytes, as: UTF8.self) }
+    override func waitForEvents(_ interpreter: Interpreter) -> Bool { true }
   }
 
   private func interruption(_ sx: Interpreter, _ source: String) -> Interruption? {
@@ -182,6 +172,61 @@ import Testing
     #expect(await interruption("(later) (let loop ((l (list))) (loop (cons 1 l)))") == .heap)
     sx.limits = .none
     #expect(try await sx.run("(later) 3").integer == 3)
+  }
+
+  /// Runs of one actor overlap: while one waits, others go on.
+  private actor Owner {
+    let host: Counter
+    let sx: Interpreter
+    init() {
+      host = Counter()
+      sx = Interpreter(host: host)
+      sx.define("later") { () async in await Task.yield() }
+    }
+    /// The value as a text, or why there is none.
+    func run(_ source: String, _ limits: Limits) async -> String {
+      sx.limits = limits
+      do { return try await sx.run(source).description } catch { return "\((error as? Diagnostic)?.interruption.map { "\($0)" } ?? "\(error)")" }
+    }
+  }
+
+  @Test func runsThatOverlapHaveTheirStepsEachForItself() async {
+    let owner = Owner(), half = "(let loop ((i 0)) (if (= i 90000) i (loop (+ i 1))))"
+    await withTaskGroup(of: Bool.self) { group in
+      for i in 0..<12 {
+        // Every fourth one never ends by itself.
+        let isEndless = i % 4 == 3
+        group.addTask {
+          await owner.run(isEndless ? "(let loop () (later) \(half) (loop))" : "\(half) (later) \(half)", Limits(steps: 200_000)) == (isEndless ? "\(Interruption.steps)" : "90000")
+        }
+      }
+      for await isRight in group { #expect(isRight) }
+    }
+  }
+
+  @Test func runsThatOverlapHaveTheirOutputEachForItself() async {
+    let owner = Owner(), limits = Limits(outputBytes: 9)
+    async let first = owner.run("(print \"12345\") (later) (print \"6789\") 1", limits)
+    async let second = owner.run("(print \"12345\") (later) (print \"67890\") 2", limits)
+    async let third = owner.run("(print \"12345\") (later) (print \"6789\") 3", limits)
+    #expect(await [first, second, third] == ["1", "\(Interruption.output)", "3"])
+  }
+
+  @Test func theTimeOfARunEndsNoOther() async {
+    let owner = Owner()
+    async let patient = owner.run("(define over false) (let loop () (unless over (later) (loop))) 7", .none)
+    async let hasty = owner.run("(let loop () (later) (loop))", Limits(time: .milliseconds(30)))
+    #expect(await hasty == "\(Interruption.time)")
+    #expect(await owner.run("(set! over true)", Limits(steps: 100_000)) == "true")
+    #expect(await patient == "7")
+  }
+
+  @Test func whatARunLeavesBehindGoesOnInTheNextOne() async {
+    let owner = Owner(), work = "(let loop ((i 0)) (if (= i 90000) i (loop (+ i 1))))"
+    // More than one run may do, and less than two.
+    let left = "(define done false) (spawn (fn () \(work) (later) \(work) (later) \(work) (set! done true))) 1"
+    #expect(await owner.run(left, Limits(steps: 200_000)) == "1")
+    #expect(await owner.run("(let loop () (unless done (later) (loop))) 2", Limits(steps: 400_000)) == "2")
   }
 
   /// The compiler's work on a template grows with its size, however deep it is nested.

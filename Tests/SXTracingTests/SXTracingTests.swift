@@ -307,6 +307,68 @@ import Tracing
     static func meter(_ factory: SXMetricsFactory) -> CoreMetrics.Meter { CoreMetrics.Meter(label: "level", factory: factory) }
   }
 
+  /// The metrics of a new exporter, by name.
+  private func exported(_ sx: Interpreter) throws -> [String: Datum] {
+    let metrics = try sx.evaluate("""
+      (let ((sent (list)))
+        (otel/metric-exporter-flush! (otel/make-metric-exporter {:url "http://c" :transport (fn (request) (append! sent request) {:status 200})}))
+        (if (empty? sent) (list) (get-in (json-decode (get (first sent) :body)) (list "resourceMetrics" 0 "scopeMetrics" 0 "metrics"))))
+      """).as([Datum].self)
+    return Dictionary(metrics.map { ($0["name"]?.string ?? "", $0) }) { first, _ in first }
+  }
+
+  @Test func metersAreExported() throws {
+    let sx = interpreter(), factory = SXMetricsFactory()
+    #expect(try exported(sx).isEmpty)
+    factory.publish(in: sx)
+    let norway = Counter(label: "orders.placed", dimensions: [("country", "no"), ("size", "s")], factory: factory)
+    norway.increment(by: 2)
+    Counter(label: "orders.placed", dimensions: [("size", "l"), ("country", "no"), ("size", "s")], factory: factory).increment()
+    norway.increment(by: -5)
+    Counter(label: "orders.placed", dimensions: [("country", "se")], factory: factory).increment()
+    FloatingPointCounter(label: "weight", factory: factory).increment(by: 2)
+    Gauge(label: "queue", factory: factory).record(7)
+    Metrics.meter(factory).set(5)
+    let timer = Timer(label: "job", factory: factory)
+    timer.recordMilliseconds(20)
+    timer.recordSeconds(30)
+    Recorder(label: "size", factory: factory).record(60)
+    Recorder(label: "change", factory: factory).record(-1)
+    let metrics = try exported(sx)
+    #expect(Set(metrics.keys) == ["orders.placed", "weight", "queue", "level", "job", "size", "change"])
+    func points(_ name: String, _ kind: String) -> [Datum] { metrics[name]?[kind]?["dataPoints"]?.list ?? [] }
+    let orders = points("orders.placed", "sum")
+    #expect(orders.map { $0["asInt"] } == ["3", "1"])
+    #expect(orders.map { $0["attributes"]?.list?.map { $0["key"] } } == [["country", "size"], ["country"]])
+    #expect(metrics["orders.placed"]?["sum"]?["isMonotonic"] == true && metrics["orders.placed"]?["sum"]?["aggregationTemporality"] == 2)
+    for point in orders {
+      let times = ["startTimeUnixNano", "timeUnixNano"].map { point[$0]?.string.flatMap { UInt64($0) } ?? 0 }
+      #expect(times[0] > 1_600_000_000_000_000_000 && times[1] >= times[0])
+    }
+    #expect(points("weight", "sum").map { $0["asDouble"] } == [2.0])
+    #expect(points("queue", "gauge").map { $0["asDouble"] } == [7.0] && points("level", "gauge").map { $0["asDouble"] } == [5.0])
+    let job = points("job", "histogram")
+    #expect(metrics["job"]?["unit"] == "s" && job.map { $0["count"] } == ["2"] && job.map { $0["sum"] } == [30.02])
+    #expect(job.first?["explicitBounds"]?.list?.count == 14 && job.first?["bucketCounts"]?.list?.map(\.string) == ["0", "0", "1"] + Array(repeating: "0", count: 11) + ["1"])
+    #expect(points("size", "histogram").map { $0["sum"] } == [60.0])
+    // A sum that may have gone back is none.
+    #expect(points("change", "histogram").map { $0["sum"] } == [nil])
+  }
+
+  @Test func aCounterThatIsResetBeginsAnew() throws {
+    let sx = interpreter(), factory = SXMetricsFactory()
+    factory.publish(in: sx)
+    let counter = Counter(label: "orders", factory: factory)
+    func point() throws -> Datum? { try exported(sx)["orders"]?["sum"]?["dataPoints"]?.list?.first }
+    counter.increment(by: 2)
+    let before = try point()
+    counter.reset()
+    counter.increment()
+    let after = try point()
+    #expect(before?["asInt"] == "2" && after?["asInt"] == "1")
+    #expect(UInt64(before?["startTimeUnixNano"]?.string ?? "").map { $0 < UInt64(after?["startTimeUnixNano"]?.string ?? "") ?? 0 } == true)
+  }
+
   @Test func manyThreadsCountTogether() async throws {
     let sx = interpreter(), factory = SXMetricsFactory()
     factory.publish(in: sx)

@@ -144,6 +144,7 @@ import Tracing
     #expect(printed.first?.contains("of this run is reached") == true)
     sx.limits = .none
     printed = []
+    var sent: [String] = []
     // snippet
     let cancellation = sx.cancellation
     sx.define("wait-for-me") { cancellation.cancel(reason: "the client has left") }
@@ -159,9 +160,13 @@ import Tracing
     let careful = Interpreter(host: SystemHost(), capabilities: granted)
     let now = try careful.evaluate("(now-ns)").as(Int.self)
     let refused = try careful.evaluate("(guard (e (true (error-message e))) (random-int 6))").as(String.self)
+
+    careful.define("send-mail", needs: .networkClient) { (text: String) in sent.append(text) }
+    let unsent = try careful.evaluate("(guard (e (true (error-message e))) (send-mail \"hello\"))").as(String.self)
     // end
     #expect(now > 0)
     #expect(refused == "random-int: not allowed: it needs the capability `random`")
+    #expect(unsent == "send-mail: not allowed: it needs the capability `network-client`" && sent.isEmpty)
   }
 
   @Test func traces() throws {

@@ -454,6 +454,39 @@ def test_metrics_go_out_in_protobuf_and_compressed(serve):
         assert (headers["content-type"], headers["content-encoding"]) == ("application/x-protobuf", "gzip")
 
 
+#: What a Swift program around the interpreter says of its meters.
+METERS = """
+(set! otel/-host-metrics (fn () (list
+  {:name "orders.placed" :type "counter" :unit nil :points (list {:attributes {:country "no"} :start 1000 :value 3})}
+  {:name "weight" :type "counter" :unit nil :points (list {:attributes {} :start 1000 :value 1.5})}
+  {:name "queue" :type "gauge" :unit nil :points (list {:attributes {} :start 1000 :value 7.0})}
+  {:name "job" :type "histogram" :unit "s"
+   :points (list {:attributes {} :start 1000 :count 3 :sum 30.5 :bounds (list 0.5 10.0) :counts (list 1 1 1)})})))
+"""
+
+
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+def test_meters_of_the_host_are_exported(serve, protocol):
+    with Receiver() as receiver:
+        server = serve(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=protocol, OTEL_METRIC_EXPORT_INTERVAL="600000")
+        server.evaluate(METERS)
+        assert server.terminate() == 0
+        assert not receiver.problems
+        (export,) = receiver.metric_exports
+        ((scope,),) = [resource.scope_metrics for resource in export.message.resource_metrics]
+        metrics = {metric.name: metric for metric in scope.metrics}
+        assert list(metrics) == ["orders.placed", "weight", "queue", "job"]
+        orders = metrics["orders.placed"].sum
+        assert (orders.is_monotonic, orders.aggregation_temporality) == (True, 2)
+        assert [(attributes(point), point.as_int) for point in orders.data_points] == [({"country": "no"}, 3)]
+        assert [point.as_double for point in metrics["weight"].sum.data_points] == [1.5]
+        assert [point.as_double for point in metrics["queue"].gauge.data_points] == [7]
+        (job,) = metrics["job"].histogram.data_points
+        assert (metrics["job"].unit, job.count, job.sum, list(job.bucket_counts), list(job.explicit_bounds)) == ("s", 3, 30.5, [1, 1, 1], [0.5, 10])
+        assert not job.HasField("min")
+        assert all(point.time_unix_nano > point.start_time_unix_nano == 1000 for point in [*orders.data_points, job])
+
+
 def test_delta_metrics_add_up_to_what_there_was(serve):
     with Receiver(metric_answers=((400, {}, ""),)) as receiver:
         server = serve(

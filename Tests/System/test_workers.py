@@ -27,6 +27,10 @@ APPLICATION = """
             (otel/add-event! "begun" {:list (list 1 2.5 "three")})
             (otel/with-span "inner" {} (fn () (sleep 2)))))
         (host/ok (dream-param request "n"))))
+      (dream-get "/recent" (fn (request)
+        (otel/with-span "mine" {:id id} (fn () nil))
+        (host/ok (map (fn (span) (get (get span :attrs) "id")) (filter (fn (span) (= (get span :name) "mine")) (otel/recent))))))
+      (dream-get "/reset" (fn (request) (otel/reset!) (host/ok id)))
       (dream-get "/fail" (fn (request) (error "no luck")))
       (dream-get "/wait" (fn (request) (otel/with-span "waiting" {} (fn () (sleep 60000))) (host/ok nil)))
       (dream-get "/made" (fn (request)
@@ -120,6 +124,72 @@ def test_the_stream_and_the_pages_know_the_spans_of_all_workers(serve):
     assert {span["name"] for span in export["resourceSpans"][0]["scopeSpans"][0]["spans"]} == {"GET /work/:n", "outer", "inner"}
 
 
+def test_what_a_handler_sees_is_what_all_workers_have_recorded(serve):
+    server = serve(APPLICATION, workers=3)
+    seen = [server.get("/recent").json()["data"] for _ in range(30)]
+    # Its own span, which ended a moment ago, and all those before.
+    assert [len(those) for those in seen] == list(range(1, 31))
+    assert seen[-1][:29] == seen[-2]
+    assert set(seen[-1]) == {server.value("id", worker) for worker in range(3)}
+
+
+@pytest.mark.parametrize("worker", [0, 1, 2])
+def test_the_probe_of_any_worker_shows_the_telemetry_of_all(serve, worker):
+    server = serve(APPLICATION, workers=3)
+    work(server, 10)
+    server.wait_for_spans(30)
+    assert len(server.value("(otel/recent)", worker)) == 30
+    assert len(server.value("(otel/recent 4)", worker)) == 4
+    assert [span["seq"] for span in server.value("(otel/since 27)", worker)] == [28, 29, 30]
+    assert server.value("(otel/sequence)", worker) == 30
+    assert len(server.value("(otel/recent-traces)", worker)) == 10
+    assert server.value("(otel/stats)", worker)["started"] == 30
+    assert 'http_server_request_duration_seconds_count{http_route="/work/:n"} 10' in server.value("(otel/prometheus)", worker)
+    assert server.value("(begin (otel/set-cap! 5) (len (otel/recent)))", worker) == 5
+    assert server.value("(otel/dropped)", worker) == 25
+    refused = server.evaluate("(otel/set-byte-cap! -1)", worker)
+    assert (refused.status, "otel/set-byte-cap!: expected a positive integer, got -1" in refused.err) == (1, True)
+
+
+def test_a_reset_in_any_worker_forgets_what_has_ended_in_all_of_them(serve):
+    server = serve(APPLICATION, workers=3)
+    for _ in range(6):
+        work(server, 20)
+        server.get("/reset")
+        # Of the spans, only that of the request that did it has ended since.
+        spans = server.wait_for_spans(1)
+        assert [span["name"] for span in spans] == ["GET /reset"]
+        stats = server.value("(otel/stats)")
+        assert (stats["started"], stats["recorded"], stats["open"]) == (1, 1, 0)
+    assert counters(server)["http_server_request_duration_seconds_count", "/reset"] == 1
+
+
+def test_a_reset_forgets_what_a_worker_that_hears_nothing_has_ended_before(serve, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    server = serve(
+        """(define app (host/make-app (list
+             (dream-get "/fast" (fn (request) (host/ok nil)))
+             (dream-get "/deaf" (fn (request) (otel/with-span "early" {} (fn () nil)) (eprintln "begun") (load "pipe") (host/ok "heard"))))))""",
+        workers=2,
+    )
+    server.get("/fast")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(server.get, "/deaf")
+        wait_until(lambda: "begun" in server.err, "the handler to begin")
+        server.evaluate("(otel/reset!)")
+        assert server.spans() == []
+        (tmp_path / "pipe").write_text("1")
+        assert answer.result().json()["data"] == "heard"
+    assert [span["name"] for span in server.wait_for_spans(1)] == ["GET /deaf"]
+
+
+def test_a_question_that_is_asked_before_the_first_worker_hears_anything_is_answered(serve):
+    asking = "(when otel/-worker (spawn (fn () (let loop () (if answered nil (begin (set! seen (otel/stats)) (set! answered true)))))))"
+    server = serve(f"(define answered false) (define seen nil) {asking}\n{APPLICATION}", workers=2)
+    wait_until(lambda: server.value("answered", 1), "an answer")
+    assert server.value("(get seen :started)", 1) == 0
+
+
 def test_metrics_add_up(serve):
     server = serve(APPLICATION, workers=3)
     work(server, 50)
@@ -175,7 +245,7 @@ def test_open_spans_of_every_worker_are_shown(serve):
         one.sendall(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
     open_spans = wait_until(lambda: len(found := server.value("(otel/open-spans)")) == 8 and found, "eight open spans")
     assert Counter(span["name"] for span in open_spans) == {"GET /wait": 4, "waiting": 4}
-    assert len(server.value("(otel/open-spans)", 1)) == 4
+    assert len(server.value("(otel/open-spans)", 1)) == 8
     assert json.loads(server.get("/otel/traces.json").body)["stats"]["open"] == 8
 
 
@@ -292,11 +362,10 @@ def test_an_exit_in_any_worker_ends_the_program_after_its_spans_are_sent(serve):
             assert server.process.wait(timeout=PATIENCE) == 7
             spans = [span for export in receiver.exports for span in spans_of(export.message)]
             assert len({span.span_id for span in spans}) == len(spans) == 30
+            assert server.err == ""
 
 
 def test_what_at_exit_was_given_is_done_in_every_worker(serve):
-    server = serve(f'(at-exit (fn () (eprintln "bye from" (or otel/-worker "nobody"))))\n{APPLICATION}', workers=3)
+    server = serve(f'(at-exit (fn () (eprintln "bye from" otel/-worker)))\n{APPLICATION}', workers=3)
     assert server.terminate() == 0
-    # A line is written in pieces, between which there may be those of another worker.
-    assert server.err.count("bye from") == 3
-    assert sorted(letter for letter in server.err if letter.isdigit()) == ["0", "1", "2"]
+    assert sorted(server.err.splitlines()) == ["bye from 0", "bye from 1", "bye from 2"]

@@ -31,24 +31,34 @@ public enum Capability: String, Sendable, CaseIterable {
 /// that a script can catch; only an environment that is not granted is an empty one.
 ///
 /// It is asked by the interpreter before the host is, so it holds with every host. There is none for writing files, because a `Host` has no way to write one.
-/// Functions that the embedding program defines ask for nothing: what they do is its own decision. Output is no capability: what a host does with it is its own affair,
-/// and `Limits.outputBytes` says how much of it there may be.
+/// Functions that the embedding program defines ask for what `define` says they need, by default for nothing: what they do is its own decision. Output is no
+/// capability: what a host does with it is its own affair, and `Limits.outputBytes` says how much of it there may be.
 public struct Capabilities: Sendable, Equatable {
   /// Which files.
   public enum Files: Sendable, Equatable {
+    /// No file.
     case none
     /// Those in these folders and their subfolders; a file is where it is found when symbolic links have been followed.
     case under([String])
+    /// Every file that the host reads.
     case all
   }
 
+  /// See ``Capability/clock``.
   public var clock = false
+  /// See ``Capability/random``.
   public var random = false
+  /// See ``Capability/environment``.
   public var environment = false
+  /// See ``Capability/exit``.
   public var exit = false
+  /// See ``Capability/read``.
   public var read = Files.none
+  /// See ``Capability/load``.
   public var load = Files.none
+  /// See ``Capability/networkClient``.
   public var networkClient = false
+  /// See ``Capability/networkServer``.
   public var networkServer = false
 
   /// Nothing.

@@ -23,6 +23,7 @@ public protocol SXConvertible {
 
 /// A type whose SX values are plain data.
 public protocol DatumConvertible: SXConvertible {
+  /// The value as plain data.
   func datum() -> Datum
 }
 

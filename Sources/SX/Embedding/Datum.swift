@@ -2,17 +2,28 @@
 ///
 /// Functions, rings, fibers and the like have no datum; turning one into a datum is an error.
 public indirect enum Datum: Sendable, Equatable {
+  /// nil.
   case null
+  /// true or false.
   case bool(Bool)
+  /// A whole number of 64 bits with a sign.
   case integer(Int)
+  /// A floating-point number; a fraction becomes one.
   case float(Double)
+  /// A string; a character becomes one.
   case string(String)
+  /// A symbol, by its name.
   case symbol(String)
+  /// A keyword, by its name without the colon.
   case keyword(String)
+  /// A bytevector.
   case bytes([UInt8])
+  /// A list.
   case list([Datum])
+  /// A dict. Its keys are texts, in the order in which they were set.
   case dict(DatumDictionary)
 
+  /// Whether it is nil.
   public var isNull: Bool { self == .null }
   /// The text of a string, symbol or keyword.
   public var string: String? {
@@ -21,7 +32,9 @@ public indirect enum Datum: Sendable, Equatable {
     default: nil
     }
   }
+  /// True or false; nil for other data.
   public var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
+  /// A whole number; nil for other data, floats included.
   public var integer: Int? { if case .integer(let i) = self { i } else { nil } }
   /// An integer or float as a double.
   public var number: Double? {
@@ -41,6 +54,7 @@ public indirect enum Datum: Sendable, Equatable {
     default: nil
     }
   }
+  /// The entries of a dict; nil for other data.
   public var dict: DatumDictionary? { if case .dict(let d) = self { d } else { nil } }
   /// The value under a key of a dict; nil for other data.
   public subscript(key: String) -> Datum? { dict?[key] }
@@ -64,13 +78,16 @@ extension Datum: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Expres
 
 /// Entries in order of insertion. Keys are equal when their scalars are. Lookup is O(1), by an index that is kept beside them.
 public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiteral, Sequence {
+  /// Keys and values in order of insertion.
   public private(set) var entries: [(key: String, value: Datum)] = []
   private var index: [Spelling: Int] = [:]
 
+  /// A dict without entries.
   public init() {}
   public init(dictionaryLiteral elements: (String, Datum)...) {
     for (k, v) in elements { self[k] = v }
   }
+  /// The number of entries.
   public var count: Int { entries.count }
   /// Setting nil removes the entry, O(n).
   public subscript(key: String) -> Datum? {

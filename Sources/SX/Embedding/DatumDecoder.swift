@@ -8,6 +8,7 @@
 ///
 /// A value type without state. O(what is asked for).
 public struct DatumDecoder: Sendable {
+  /// There is nothing to set.
   public init() {}
 
   /// - Throws: `DecodingError` with the coding path, and both types when one is not as expected.

@@ -8,6 +8,7 @@
 ///
 /// A value type without state; may be used by any number of threads. O(size).
 public struct DatumEncoder: Sendable {
+  /// There is nothing to set.
   public init() {}
 
   /// - Throws: `EncodingError` with the coding path, for integers that do not fit 64 bits with a sign, and what an `encode(to:)` itself throws.

@@ -11,18 +11,23 @@ extension Interpreter {
   /// `underlyingError` of the `Diagnostic`. The closure runs on the interpreter's thread and is kept until the interpreter ends or the value is collected; it may
   /// evaluate and call in the same interpreter, inside of the run that called it. Captured strongly, the interpreter would keep itself alive: `[unowned sx]`.
   ///
-  /// - Parameter doc: prose; its first line is a summary.
-  public func define<each P: SXConvertible, R: SXConvertible>(_ name: String, doc: String = "", _ body: @escaping (repeat each P) throws -> R) {
+  /// - Parameters:
+  ///   - name: what scripts call it; a global of that name is replaced.
+  ///   - doc: prose; its first line is a summary.
+  ///   - capability: what the script must be granted to call it, as `now-ns` needs the clock: otherwise the call is an error that names the capability, and the
+  ///     closure does not run; the environment is no exception here. Every call asks anew, so `capabilities` may change.
+  ///   - body: what the function does.
+  public func define<each P: SXConvertible, R: SXConvertible>(_ name: String, doc: String = "", needs capability: Capability? = nil, _ body: @escaping (repeat each P) throws -> R) {
     let parameters = ParameterList<repeat each P>(name)
-    install(name, doc, parameters.shown, .immediate { [unowned self] arguments in
+    install(name, doc, capability, parameters.shown, .immediate { [unowned self] arguments in
       try machine.callHost { try body(repeat each parameters.values(arguments, self)).handle(in: self).value }
     })
   }
 
   /// The same for a closure without a result: the value is nil.
-  public func define<each P: SXConvertible>(_ name: String, doc: String = "", _ body: @escaping (repeat each P) throws -> Void) {
+  public func define<each P: SXConvertible>(_ name: String, doc: String = "", needs capability: Capability? = nil, _ body: @escaping (repeat each P) throws -> Void) {
     let parameters = ParameterList<repeat each P>(name)
-    install(name, doc, parameters.shown, .immediate { [unowned self] arguments in
+    install(name, doc, capability, parameters.shown, .immediate { [unowned self] arguments in
       try machine.callHost {
         try body(repeat each parameters.values(arguments, self))
         return .nil
@@ -43,25 +48,25 @@ extension Interpreter {
   /// Swift's pool may be the one that the closure needs.
   ///
   /// Cannot be called where a fiber cannot wait, as inside a macro or in a function that Swift calls inside a call of its own; that is an error in SX.
-  public func define<each P: SXConvertible & Sendable, R: SXConvertible & Sendable>(_ name: String, doc: String = "", _ body: @escaping @Sendable (repeat each P) async throws -> R) {
+  public func define<each P: SXConvertible & Sendable, R: SXConvertible & Sendable>(_ name: String, doc: String = "", needs capability: Capability? = nil, _ body: @escaping @Sendable (repeat each P) async throws -> R) {
     let parameters = ParameterList<repeat each P>(name)
-    install(name, doc, parameters.shown, .asynchronous { [unowned self] arguments, fiber in
+    install(name, doc, capability, parameters.shown, .asynchronous { [unowned self] arguments, fiber in
       let values = try parameters.values(arguments, self)
       start(fiber) { try await body(repeat each values) } deliver: { $0.handle(in: $1).value }
     })
   }
 
   /// The same for a closure without a result: the value is nil.
-  public func define<each P: SXConvertible & Sendable>(_ name: String, doc: String = "", _ body: @escaping @Sendable (repeat each P) async throws -> Void) {
+  public func define<each P: SXConvertible & Sendable>(_ name: String, doc: String = "", needs capability: Capability? = nil, _ body: @escaping @Sendable (repeat each P) async throws -> Void) {
     let parameters = ParameterList<repeat each P>(name)
-    install(name, doc, parameters.shown, .asynchronous { [unowned self] arguments, fiber in
+    install(name, doc, capability, parameters.shown, .asynchronous { [unowned self] arguments, fiber in
       let values = try parameters.values(arguments, self)
       start(fiber) { try await body(repeat each values) } deliver: { _, _ in .nil }
     })
   }
 
-  private func install(_ name: String, _ doc: String, _ parameters: [HostFunction.Parameter], _ body: HostFunction.Body) {
-    let function = machine.heap.allocate(object: HostFunction(name: name, doc: doc, parameters: parameters, body))
+  private func install(_ name: String, _ doc: String, _ capability: Capability?, _ parameters: [HostFunction.Parameter], _ body: HostFunction.Body) {
+    let function = machine.heap.allocate(object: HostFunction(name: name, doc: doc, capability: capability, parameters: parameters, body))
     // Only a primitive that is open-coded makes this throw, and its functions were compiled once already.
     try? machine.setGlobal(machine.globalIndex(machine.heap.symbol(name)), function)
   }
@@ -110,12 +115,18 @@ private struct ParameterList<each P: SXConvertible> {
         let handles = arguments.dropFirst(next).map { Handle(interpreter, $0) }
         let (value, wrong) = rest.makeRest(handles)
         if let value = value as? T { return value }
-        throw interpreter.machine.wrongType(name, next + wrong + 1, T.sxTypeName, arguments[next + wrong])
+        throw wrongType(T.self, next + wrong, arguments[next + wrong], interpreter)
       }
       let argument = next < arguments.count ? arguments[next] : .nil
-      guard let value = T.from(Handle(interpreter, argument)) else { throw interpreter.machine.wrongType(name, next + 1, T.sxTypeName, argument) }
+      guard let value = T.from(Handle(interpreter, argument)) else { throw wrongType(T.self, next, argument, interpreter) }
       return value
     }
     return (repeat try take((each P).self))
+  }
+
+  /// A number is asked for in the words of the primitives.
+  private func wrongType<T: SXConvertible>(_ type: T.Type, _ i: Int, _ argument: Value, _ interpreter: Interpreter) -> Raise {
+    let machine = interpreter.machine
+    return type.sxTypeName == Double.sxTypeName ? machine.wrongType(name, i + 1, .number, argument) : machine.wrongType(name, i + 1, type.sxTypeName, argument)
   }
 }

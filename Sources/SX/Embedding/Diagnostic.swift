@@ -1,15 +1,22 @@
 /// A place in a source text. Lines and columns count from 1, columns in scalars; the end is not included.
 public struct SourceLocation: Sendable, Equatable {
+  /// How messages name the text: a path, or a name such as `<eval>`.
   public let file: String
+  /// The line where it begins.
   public let line: Int
+  /// The column where it begins.
   public let column: Int
+  /// The line where it ends.
   public let endLine: Int
+  /// The column behind its last scalar.
   public let endColumn: Int
 }
 
 /// One call that was active when an error happened.
 public struct TraceEntry: Sendable, Equatable {
+  /// The name of the function; `anonymous` for one that has none.
   public let function: String
+  /// Where in it the error happened, or the next call; nil where that stands in no text.
   public let location: SourceLocation?
   /// A function of the prelude.
   public let isPrelude: Bool
@@ -19,7 +26,9 @@ public struct TraceEntry: Sendable, Equatable {
 
 /// A macro whose expansion has led to an error, and the form that was expanded.
 public struct Expansion: Sendable, Equatable {
+  /// The name of the macro.
   public let macro: String
+  /// The form that was expanded; nil when it stands in no text.
   public let location: SourceLocation?
 }
 
@@ -27,6 +36,7 @@ public struct Expansion: Sendable, Equatable {
 ///
 /// `rendered(color:)` is the one way in which the command, the session, the test runner and an embedding program show it.
 public struct Diagnostic: Error, Sendable, CustomStringConvertible {
+  /// What is wrong, in one sentence without its place.
   public var message: String
   /// Where the mistake stands: the innermost place outside the prelude.
   public var location: SourceLocation?
@@ -36,7 +46,9 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
   public var trace: [TraceEntry] = []
   /// Number of calls that were left out of `trace` after `omittedAfter` entries, because there were too many.
   public var omitted = 0
+  /// After how many entries of `trace` calls were left out.
   public var omittedAfter = 0
+  /// How it may be put right, when something is known about that.
   public var hint: String?
   /// The macros in whose expansions it happened, innermost first.
   public var expansions: [Expansion] = []
@@ -52,6 +64,7 @@ public struct Diagnostic: Error, Sendable, CustomStringConvertible {
   /// More source could make it right: the text ended inside a form.
   public var isIncomplete = false
 
+  /// An error that has nothing but a message, as a function of the host may throw it.
   public init(message: String) { self.message = message }
   public var description: String { rendered(color: false) }
 

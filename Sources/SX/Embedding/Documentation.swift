@@ -1,15 +1,31 @@
 /// What is known about a name: for `doc`, completion, the session and the reference manual. A value that may cross threads.
 public struct Documentation: Sendable, Equatable {
+  /// What a name stands for.
   public enum Kind: String, Sendable {
+    /// A form that the compiler knows, as `if`.
     case specialForm = "special form"
-    case primitive, function, macro, component, type, value
+    /// A function that is written in Swift, by SX or by the embedding program.
+    case primitive
+    /// A function that is written in SX.
+    case function
+    /// A macro.
+    case macro
+    /// A component of `defcomp` or `defisland`.
+    case component
+    /// A type of `define-type` or `define-record-type`, or a protocol.
+    case type
+    /// Any other value.
+    case value
   }
 
   /// A piece of code and what it gives.
   public struct Example: Sendable, Equatable {
+    /// The code.
     public let expression: String
+    /// What becomes of it.
     public let outcome: Outcome
 
+    /// What evaluating an example leads to.
     public enum Outcome: Sendable, Equatable {
       /// The value as it is printed.
       case value(String)
@@ -29,7 +45,9 @@ public struct Documentation: Sendable, Equatable {
     }
   }
 
+  /// The name that is documented.
   public let name: String
+  /// What it stands for.
   public let kind: Kind
   /// The chapter of the manual: a group of primitives, a file of the prelude.
   public let group: String
@@ -37,6 +55,7 @@ public struct Documentation: Sendable, Equatable {
   public let usage: [String]
   /// Prose; its first line is a summary.
   public let text: String
+  /// Examples, in the order of the source.
   public let examples: [Example]
   /// Where it is defined, as far as somebody can look there.
   public let source: SourceLocation?

@@ -15,6 +15,7 @@ public final class Handle: CustomStringConvertible {
   public var description: String { Printer.text(value, interpreter.machine) }
   /// As `display` prints it: strings bare.
   public var displayed: String { Printer.text(value, interpreter.machine, .display) }
+  /// Whether it is nil.
   public var isNil: Bool { value.isNil }
   /// Everything but nil and false.
   public var isTrue: Bool { !value.isFalsy }

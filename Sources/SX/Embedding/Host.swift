@@ -1,6 +1,9 @@
 /// Where output goes.
 public enum OutputStream: Sendable {
-  case standardOutput, standardError
+  /// What a program prints.
+  case standardOutput
+  /// Errors and warnings.
+  case standardError
 }
 
 /// Names one fiber of an interpreter, for `Interpreter.resume`.
@@ -10,7 +13,9 @@ public struct FiberID: Hashable, Sendable {
 
 /// What `(perform {:op name :args (…)})` asks of the host. Used on the interpreter's thread.
 public struct Operation {
+  /// What `:op` says.
   public let name: String
+  /// What `:args` lists.
   public let arguments: [Handle]
   /// The fiber that waits for the answer.
   public let fiber: FiberID
@@ -18,12 +23,15 @@ public struct Operation {
 
 /// A failure of the host, which becomes an error value in SX.
 public struct HostError: Error, Sendable {
+  /// What is wrong, in one sentence.
   public let message: String
+  /// A failure with its message.
   public init(_ message: String) { self.message = message }
 }
 
 /// Everything outside the language. An interpreter reaches the world through its host alone, and calls it on its own thread.
 public protocol Host: AnyObject {
+  /// Takes output, which is UTF-8 unless a program writes other bytes. The buffer is valid during the call alone.
   func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream)
   /// The contents of a source file, for `load`. Throws `HostError`.
   func readFile(_ path: String) throws -> [UInt8]
@@ -43,13 +51,17 @@ public protocol Host: AnyObject {
   var inbox: Mailbox? { get }
   /// When something will happen by itself, as a timer, for those who wait without blocking; nil, the default, when only a job in the inbox can be next.
   func nextEvent() -> ContinuousClock.Instant?
+  /// A variable of the environment, for `env`; nil for one that is not set.
   func environment(_ name: String) -> String?
   /// The arguments of the program.
   var arguments: [String] { get }
   /// Wall clock in nanoseconds since 1970. May step back; the interpreter evens that out.
   func nanoseconds() -> Int64
+  /// Fills the buffer with bytes that nobody can predict: for ids, for random numbers, and for the seed of hashing.
   func randomBytes(_ buffer: UnsafeMutableRawBufferPointer)
+  /// The name of the machine, for `host-name`.
   var hostName: String { get }
+  /// The number of the process, for `process-id`.
   var processIdentifier: Int { get }
   /// Ends the program, for `exit`.
   func exit(_ status: Int32)
@@ -66,6 +78,7 @@ extension Host {
 /// The default of the library: no output, no files, no operations, a clock that stands still. Random numbers come from the system,
 /// because the hashing of strings is seeded with them.
 public final class SilentHost: Host {
+  /// There is nothing to set.
   public init() {}
   public func write(_ bytes: UnsafeRawBufferPointer, to stream: OutputStream) {}
   public func readFile(_ path: String) throws -> [UInt8] { throw HostError("this host has no files") }

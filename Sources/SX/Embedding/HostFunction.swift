@@ -15,13 +15,16 @@ final class HostFunction: HeapObject {
 
   let name: String
   let doc: String
+  /// What a script must be granted to call it.
+  let capability: Capability?
   let parameters: [Parameter]
   let body: Body
   let arity: Arity
 
-  init(name: String, doc: String, parameters: [Parameter], _ body: Body) {
+  init(name: String, doc: String, capability: Capability? = nil, parameters: [Parameter], _ body: Body) {
     self.name = name
     self.doc = doc
+    self.capability = capability
     self.parameters = parameters
     self.body = body
     arity = Arity(required: parameters.count { $0.presence == .required }, most: parameters.last?.presence == .rest ? .max : parameters.count)
@@ -37,6 +40,7 @@ extension Machine {
   /// Calls a function of the host with the arguments in `slot[1]…slot[n]`; its value arrives in `slot[0]`, at once or when the fiber is woken.
   func call(_ function: HostFunction, _ slot: Registers, _ n: Int) throws {
     guard function.arity.accepts(n) else { throw error(function.arity.message(function.name, n), hint: "usage: \(function.signature)") }
+    if let capability = function.capability { try demand(capability, function.name) }
     let arguments = (0..<n).map { slot[1 + $0] }
     switch function.body {
     case .immediate(let body):

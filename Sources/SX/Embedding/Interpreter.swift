@@ -12,7 +12,9 @@ public final class Interpreter {
 
   /// Makes an interpreter. Costs well below a millisecond; definitions of the prelude are evaluated when they are first used.
   ///
-  /// - Parameter capabilities: what scripts may use of what the host offers; nothing by default.
+  /// - Parameters:
+  ///   - host: the outside world; by default one without files, operations and output.
+  ///   - capabilities: what scripts may use of what the host offers; nothing by default.
   public init(host: any Host = SilentHost(), capabilities: Capabilities = .none) {
     self.host = host
     machine = Machine(host: host)
@@ -26,7 +28,8 @@ public final class Interpreter {
   /// asked to wait for events. Throws a `Diagnostic`.
   ///
   /// - Parameters:
-  ///   - file: how messages name the text.
+  ///   - source: the text.
+  ///   - file: how messages name it.
   ///   - baseDirectory: where relative paths of `load` start, with a slash at the end; the working directory by default.
   @discardableResult
   public func evaluate(_ source: String, file: String = "<eval>", baseDirectory: String? = nil) throws -> Handle {
@@ -81,8 +84,8 @@ public final class Interpreter {
   @discardableResult
   func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) throws -> FiberID) throws -> Handle {
     var outcome: Result<Handle, Diagnostic>?
-    machine.beginRun()
-    defer { machine.endRun() }
+    let run = machine.beginRun()
+    defer { machine.endRun(run) }
     takeMail()
     let fiber = try start { outcome = $0 }
     machine.awaited.append(fiber.number)
@@ -90,12 +93,12 @@ public final class Interpreter {
     while true {
       machine.runReady { outcome != nil }
       if let outcome { return try outcome.get() }
-      if try endsForTime(fiber) { continue }
-      if !takeMail(), !host.waitForEvents(self, until: machine.budget.deadline) {
+      if try endsForTime(fiber, run) { continue }
+      if !takeMail(), !host.waitForEvents(self, until: run.deadline) {
         // The host has nothing to wait for; but somebody may have announced a job.
         let (isPosted, mayReceive) = lookAtMail()
         guard isPosted || mayReceive else { throw Interpreter.deadlock }
-        if !isPosted { machine.mailbox.wait(untilInstant: machine.budget.deadline) }
+        if !isPosted { machine.mailbox.wait(untilInstant: run.deadline) }
       }
       obeyWhileWaiting(fiber)
     }
@@ -104,8 +107,8 @@ public final class Interpreter {
   /// The asynchronous form of `evaluate`: suspends the task while every fiber waits, and then goes on where it was, on the same actor. Blocks the thread
   /// only with a host that has no `inbox` and waits for events of its own. When the task is cancelled, so is the script.
   ///
-  /// While it is suspended, other tasks of the actor may begin runs; each runs whatever is ready, and runs that overlap share the limits that the first one
-  /// began with.
+  /// While it is suspended, other tasks of the actor may begin runs. Each runs whatever is ready, in the name of the run that it was begun in: runs that overlap
+  /// have their limits each for itself.
   ///
   /// - Throws: a `Diagnostic`.
   @discardableResult
@@ -134,8 +137,8 @@ public final class Interpreter {
   private func finish(isolation: isolated (any Actor)?, _ start: (@escaping (Result<Handle, Diagnostic>) -> Void) -> FiberID) async throws -> Handle {
     precondition(!machine.isInsideCall, "run: a function that a script calls cannot wait; see `evaluate` and `call`")
     var outcome: Result<Handle, Diagnostic>?
-    machine.beginRun()
-    defer { machine.endRun() }
+    let run = machine.beginRun()
+    defer { machine.endRun(run) }
     takeMail()
     let mailbox = machine.mailbox
     let fiber = start {
@@ -150,15 +153,17 @@ public final class Interpreter {
       while true {
         machine.runReady { outcome != nil }
         if let outcome { return try outcome.get() }
-        if try endsForTime(fiber) { continue }
+        if try endsForTime(fiber, run) { continue }
         host.pollEvents(self)
         if takeMail() || !machine.ready.isEmpty { continue }
-        let next = [host.nextEvent(), machine.budget.deadline].compactMap(\.self).min()
+        let next = [host.nextEvent(), run.deadline].compactMap(\.self).min()
         let (isPosted, mayReceive) = lookAtMail()
         if isPosted { continue }
         if host.nextEvent() != nil || mayReceive {
+          machine.charge(nil)
           await machine.mailbox.nextArrival(until: next, isolation: isolation)
-        } else if !host.waitForEvents(self, until: machine.budget.deadline) {
+          machine.charge(run)
+        } else if !host.waitForEvents(self, until: run.deadline) {
           throw Interpreter.deadlock
         }
         obeyWhileWaiting(fiber)
@@ -171,8 +176,8 @@ public final class Interpreter {
   private static var deadlock: Diagnostic { Diagnostic(message: "deadlock: every fiber waits, and nothing can wake one") }
 
   /// Whether the time of the run is over while its fiber waits; then that one ends.
-  private func endsForTime(_ fiber: FiberID) throws -> Bool {
-    guard let deadline = machine.budget.deadline, ContinuousClock.now >= deadline else { return false }
+  private func endsForTime(_ fiber: FiberID, _ run: RunBudget) throws -> Bool {
+    guard let deadline = run.deadline, ContinuousClock.now >= deadline else { return false }
     machine.stopParked([fiber.number: .time])
     guard !machine.ready.isEmpty else { throw diagnostic(Interruption.time) }
     return true
@@ -276,8 +281,8 @@ public final class Interpreter {
 
   /// Runs fibers until none is ready. Answers at once when all of them wait.
   public func runReady() {
-    machine.beginRun()
-    defer { machine.endRun() }
+    let run = machine.beginRun()
+    defer { machine.endRun(run) }
     takeMail()
     machine.runReady()
   }
@@ -286,8 +291,8 @@ public final class Interpreter {
   ///
   /// - Returns: whether fibers are still ready.
   public func runReady(while condition: () -> Bool) -> Bool {
-    machine.beginRun()
-    defer { machine.endRun() }
+    let run = machine.beginRun()
+    defer { machine.endRun(run) }
     takeMail()
     machine.runReady { !condition() }
     return !machine.ready.isEmpty
@@ -349,9 +354,11 @@ public final class Interpreter {
 
   /// What a text still lacks, as a session wants to know after every line.
   public enum Completeness {
+    /// Every form has its end.
     case complete
     /// The text ended inside a form.
     case incomplete
+    /// No more text makes it right.
     case invalid(Diagnostic)
   }
 

@@ -1,10 +1,12 @@
 /// What a run may use of a machine. Nil means: as much as there is.
 ///
-/// A run is one call of `evaluate` or `call`, or one call of `runReady` from outside of these; every run has all of it anew. When
-/// something is used up, the fiber that runs ends with an error that no script can catch and whose `Diagnostic.interruption` says what it was.
-/// Thunks that `dynamic-wind` would call on the way out are not called, because they could go on forever. The interpreter remains usable:
-/// globals keep the values that they had, other fibers go on in the next run. While this one lasts, they end as well as soon as they
-/// are noticed to use what is used up.
+/// A run is one call of `evaluate`, `call` or `run`, or one call of `runReady` from outside of these; every run has all of it anew, also one that others of the
+/// same actor overlap. What fibers do counts for the run that they were begun in, and when that has ended for the one that runs them.
+///
+/// When something is used up, the fiber that runs ends with an error that no script can catch and whose `Diagnostic.interruption` says what
+/// it was. Thunks that `dynamic-wind` would call on the way out are not called, because they could go on forever. The interpreter remains
+/// usable: globals keep the values that they had, other fibers go on in the next run. While this one lasts, its fibers end as well as soon as
+/// they are noticed to use what is used up.
 public struct Limits: Sendable, Equatable {
   /// Calls and turns of loops, and the work inside of primitives, the reader and the compiler in steps of about an element, a byte or a node.
   /// The same program takes the same steps. They are looked at where slices of work end, so a run may exceed the limit by as much again,
@@ -22,6 +24,7 @@ public struct Limits: Sendable, Equatable {
   /// Bytes that may go to the host's standard output and standard error. What would go beyond is not written. Ports in memory count as heap.
   public var outputBytes: Int?
 
+  /// Limits; those that are left out are none.
   public init(steps: Int? = nil, time: Duration? = nil, heapBytes: Int? = nil, stackSlots: Int? = nil, outputBytes: Int? = nil) {
     self.steps = steps
     self.time = time

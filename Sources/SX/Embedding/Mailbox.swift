@@ -6,6 +6,7 @@ import Synchronization
 /// Thread-safe. Jobs run where the interpreter runs, in the order in which they were posted, whenever no fiber is ready; a job must not block and must not
 /// evaluate, it spawns and resumes fibers. The results of asynchronous functions come this way.
 public final class Mailbox: Sendable {
+  /// What is run where the interpreter runs. May come from any thread.
   public typealias Job = @Sendable (Interpreter) -> Void
 
   private struct State {
@@ -22,6 +23,7 @@ public final class Mailbox: Sendable {
   /// neither `Mutex` nor a pthread condition offers without unsafe code.
   private let arrival = DispatchSemaphore(value: 0)
 
+  /// An empty mailbox, for a host that offers it as its `inbox`.
   public init() {}
 
   /// Leaves a job for the interpreter.

@@ -4,7 +4,9 @@
 /// sx.define("total") { (first: Int, more: Rest<Int>) in more.reduce(first, +) }      // (total 1 2 3)
 /// ```
 public struct Rest<Element: SXConvertible>: SXConvertible, RandomAccessCollection {
+  /// The arguments in their order.
   public let elements: [Element]
+  /// A list of arguments.
   public init(_ elements: [Element]) { self.elements = elements }
 
   public var startIndex: Int { elements.startIndex }

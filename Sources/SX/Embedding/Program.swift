@@ -27,7 +27,9 @@ public struct Program: Sendable {
 
   /// Reads a text. Nothing is evaluated and no name looked up; for that, see `Interpreter.compile`. O(n), and about the time that it takes to make an interpreter.
   ///
-  /// - Parameter file: how messages name the text.
+  /// - Parameters:
+  ///   - source: the text.
+  ///   - file: how messages name it.
   /// - Throws: a `Diagnostic` when the text is not well formed; `isIncomplete` tells that it ended inside a form.
   public init(_ source: String, file: String = "<program>") throws {
     try self.init(bytes: Array(source.utf8), file: file)

@@ -1,10 +1,12 @@
 /// A line of source, or the part of a very long one that has the mistake in it.
 public struct Excerpt: Sendable, Equatable {
+  /// What is shown of the line, without a line break.
   public let text: String
   /// Column of the first scalar of `text`, from 1.
   public let column: Int
-  /// The line goes on before or after `text`.
+  /// The line has more before `text`.
   public let isCutBefore: Bool
+  /// The line goes on after `text`.
   public let isCutAfter: Bool
 
   /// Scalars of a line that are shown, and how many of them at most before the mistake.

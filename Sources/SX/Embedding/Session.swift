@@ -6,6 +6,7 @@
 public final class Session {
   /// What was typed, and how answers are to look.
   public struct Turn: Sendable {
+    /// Forms or a command.
     public var source: String
     /// Columns of the terminal.
     public var width = 80
@@ -16,12 +17,14 @@ public final class Session {
     /// Where relative paths of `load` start; the working directory of the interpreter's process by default.
     public var directory: String?
 
+    /// A turn with everything else as it is by default.
     public init(_ source: String) { self.source = source }
   }
 
   private let interpreter: Interpreter
   private var machine: Machine { interpreter.machine }
 
+  /// Begins a conversation. Sessions with the same interpreter share `*1` and the others, as they share all globals.
   public init(_ interpreter: Interpreter) {
     self.interpreter = interpreter
     for name in ["*1", "*2", "*3", "*e"] where machine.globals[machine.globalIndex(machine.heap.symbol(name))] == .unbound {
@@ -32,6 +35,7 @@ public final class Session {
   /// Starts a turn in a fiber of its own.
   ///
   /// - Parameters:
+  ///   - turn: forms or a command.
   ///   - show: gets whole lines, without the last line break.
   ///   - output: gets what the turn and the fibers it starts print, as it comes; when it answers false, and without it, the host gets that.
   ///   - completion: told once about the end.
@@ -55,7 +59,10 @@ public final class Session {
 
   /// Runs a turn to its end. Throws a `Diagnostic`.
   ///
-  /// - Parameter started: told which fiber it is, for `Cancellation.cancel(_:)`.
+  /// - Parameters:
+  ///   - turn: forms or a command.
+  ///   - started: told which fiber it is, for `Cancellation.cancel(_:)`.
+  ///   - show: gets whole lines, without the last line break.
   public func run(_ turn: Turn, started: (FiberID) -> Void = { _ in }, show: @escaping (String) -> Void) throws {
     _ = try interpreter.finish { completion in
       let fiber = begin(turn, show: show, completion: completion)

@@ -1,77 +1,112 @@
-/// What is left of the limits of the present run.
+/// What is left of the limits of one run.
+final class RunBudget {
+  fileprivate(set) var stepsLeft: Int
+  let deadline: ContinuousClock.Instant?
+  fileprivate(set) var outputLeft: Int
+  /// Runs inside of it that have not ended, and itself.
+  fileprivate var depth = 1
+  var isOver: Bool { depth == 0 }
+
+  init(_ limits: Limits) {
+    stepsLeft = limits.steps ?? .max
+    deadline = limits.time.map { ContinuousClock.now + $0 }
+    outputLeft = limits.outputBytes ?? .max
+  }
+}
+
+/// Who pays for what is done now.
 ///
 /// Nothing is counted on a fast path that was not counted before: the machine's two counters, of safepoints and of work, start lower
-/// when less than a slice is left, and what they have counted is taken from the budget where they are wound up again.
+/// when less than a slice is left, and what they have counted is taken from the budget where they are wound up again, or where another run's turn comes.
 struct Budget {
   var limits = Limits()
-  /// Runs that have begun and not ended: one inside another has the budget of the outer one.
-  var depth = 0
-  var stepsLeft = Int.max
-  var deadline: ContinuousClock.Instant?
-  var outputLeft = Int.max
+  /// Nil while nothing runs, and in what the host runs in another way, which has no limit but that of the heap and of the stack.
+  fileprivate(set) var run: RunBudget?
   /// Where the counters started.
   var slice = Machine.slice
   var workInterval = Machine.checkInterval
 }
 
 extension Machine {
-  /// Begins a run, with all that the limits grant.
-  func beginRun() {
-    budget.depth += 1
-    guard budget.depth == 1 else { return }
-    budget.stepsLeft = budget.limits.steps ?? .max
-    budget.deadline = budget.limits.time.map { ContinuousClock.now + $0 }
-    budget.outputLeft = budget.limits.outputBytes ?? .max
+  /// Begins a run, with all that the limits grant; one inside another has the budget of the outer one. Runs that overlap, because each waits for the host while
+  /// others go on, have one each.
+  func beginRun() -> RunBudget {
+    if let outer = budget.run {
+      outer.depth += 1
+      return outer
+    }
+    let run = RunBudget(budget.limits)
+    charge(run)
+    return run
+  }
+
+  func endRun(_ run: RunBudget) {
+    run.depth -= 1
+    if run.isOver { charge(nil) }
+  }
+
+  /// From now on another run pays. For a run that suspends its task, nobody does until it goes on.
+  func charge(_ run: RunBudget?) {
+    guard run !== budget.run else { return }
+    settleSafepoints()
+    settleWork()
+    budget.run = run
     windSafepoints()
     windWork()
   }
 
-  func endRun() {
-    budget.depth -= 1
-    // Fibers that the host runs in another way have no limit but that of the heap and of the stack.
-    guard budget.depth == 0 else { return }
-    budget.stepsLeft = .max
-    budget.deadline = nil
-    budget.outputLeft = .max
+  /// Before a fiber's turn: the run that it was begun in pays, or when that has ended the one whose turn it is.
+  func charge(for fiber: Fiber, _ run: RunBudget?) {
+    let fiber = fiber.outermost
+    if fiber.run?.isOver ?? true { fiber.run = run }
+    charge(fiber.run)
   }
 
   /// The safepoint counter starts again, unless it stands at zero because somebody waits for a safepoint.
   private func windSafepoints() {
-    _ = heap.takeForegoneSafepoints()
-    budget.slice = heap.wantsCollection ? 0 : max(0, min(Machine.slice, budget.stepsLeft))
+    budget.slice = heap.wantsCollection ? 0 : max(0, min(Machine.slice, stepsLeft))
     safepoint.pointee = budget.slice
   }
   private func windWork() {
-    budget.workInterval = max(0, min(Machine.checkInterval, budget.stepsLeft))
+    budget.workInterval = max(0, min(Machine.checkInterval, stepsLeft))
     work.pointee = budget.workInterval
+  }
+
+  private var stepsLeft: Int { budget.run?.stepsLeft ?? .max }
+
+  /// What the counters have counted since they started is spent.
+  private func settleSafepoints() { spend(budget.slice - heap.takeForegoneSafepoints() - max(0, safepoint.pointee)) }
+  private func settleWork() { spend(budget.workInterval - work.pointee) }
+  private func spend(_ steps: Int) {
+    if let run = budget.run, run.stepsLeft != .max { run.stepsLeft -= steps }
   }
 
   /// At a safepoint: what the counter has counted is spent, and it starts again. Throws when the run has used up its steps or its time.
   func spendSafepoints() throws {
-    let passed = budget.slice - heap.takeForegoneSafepoints() - max(0, safepoint.pointee)
-    if budget.stepsLeft != .max { budget.stepsLeft -= passed }
-    budget.slice = max(0, min(Machine.slice, budget.stepsLeft))
+    settleSafepoints()
+    budget.slice = max(0, min(Machine.slice, stepsLeft))
     safepoint.pointee = budget.slice
     if let interruption = usedUp() { throw interruption }
   }
 
   /// The same for the counter of work inside a primitive. Answers what is used up.
   func spendWork() -> Interruption? {
-    if budget.stepsLeft != .max { budget.stepsLeft -= budget.workInterval - work.pointee }
+    settleWork()
     windWork()
     return usedUp()
   }
 
   private func usedUp() -> Interruption? {
-    if budget.stepsLeft <= 0 { return .steps }
-    if let deadline = budget.deadline, ContinuousClock.now >= deadline { return .time }
+    guard let run = budget.run else { return nil }
+    if run.stepsLeft <= 0 { return .steps }
+    if let deadline = run.deadline, ContinuousClock.now >= deadline { return .time }
     return nil
   }
 
   /// Before so many bytes go to the host.
   func spendOutput(_ bytes: Int) throws {
-    guard budget.outputLeft != .max else { return }
-    guard bytes <= budget.outputLeft else { throw Interruption.output }
-    budget.outputLeft -= bytes
+    guard let run = budget.run, run.outputLeft != .max else { return }
+    guard bytes <= run.outputLeft else { throw Interruption.output }
+    run.outputLeft -= bytes
   }
 }

@@ -243,6 +243,7 @@ extension Machine {
   /// Runs fibers until none is ready, or until `isDone`.
   func runReady(until isDone: () -> Bool = { false }) {
     var runs = 0
+    let run = budget.run
     if cancellation.isRequested { stopParked(cancellation.takeFibers()) }
     while !isDone(), let fiber = ready.popFirst() {
       if let interruption = fiber.interruption {
@@ -252,8 +253,10 @@ extension Machine {
       }
       runs += 1
       if runs % Machine.runsBetweenPolls == 0 { interpreter.pollEvents() }
+      charge(for: fiber, run)
       // A coroutine that waited goes on in place of the fiber that resumed it.
       let outcome = Result { try start(fiber) }
+      charge(run)
       let last = current
       switch outcome {
       case .success(.suspended): break

@@ -217,13 +217,15 @@ extension Machine {
   }
   /// - Parameter within: `got` is an element of the argument.
   func wrongType(_ name: String, _ position: Int, _ expected: String, _ got: Value, within: Bool = false) -> Raise {
-    // The contract writes this one with a capital letter, and programs may look for it.
-    error("\(name): argument \(position): \(expected == "number" ? "Expected" : "expected") \(expected), got \(within ? "one with " : "")\(shown(got))")
+    error("\(name): argument \(position): expected \(expected), got \(within ? "one with " : "")\(shown(got))")
+  }
+  func wrongType(_ name: String, _ position: Int, _ expected: ParameterType, _ got: Value) -> Raise {
+    error("\(name): argument \(position): \(expected.expectation), got \(shown(got))")
   }
   /// For arithmetic: which of the two arguments is at fault.
   func notANumber(_ name: String, _ a: Value, _ b: Value, _ position: Int = 2) -> Raise {
     let first = !Arithmetic.isNumber(a)
-    return error("\(name): argument \(first ? position - 1 : position): Expected number, got \(shown(first ? a : b))")
+    return wrongType(name, first ? position - 1 : position, .number, first ? a : b)
   }
   func notAFunction(_ f: Value) -> Raise {
     let raise = error("not a function: \(Printer.text(f, self).prefix(60))")

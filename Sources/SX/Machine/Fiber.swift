@@ -72,6 +72,8 @@ final class Fiber: HeapObject {
   }
   /// The host asked for it, and is told how it ends.
   var isEvaluation = false
+  /// The run that pays for what it does; see `Machine.charge(for:_:)`.
+  var run: RunBudget?
   /// Why it ends instead of running on.
   var interruption: Interruption?
   /// The status with which it exits instead of running on.
@@ -84,7 +86,8 @@ final class Fiber: HeapObject {
   /// Told once, when the fiber has ended.
   var completion: ((Result<Value, Raise>) -> Void)?
 
-  static let initialCapacity = 64
+  /// With all that belongs to it, a parked fiber has less than 2 KB.
+  static let initialCapacity = 48
   /// Slots of 24 bytes (a value and a frame): 2^25 of them are 0.8 GB.
   static let mostCapacity = 1 << 25
 

@@ -321,6 +321,7 @@ final class Machine {
     defer { nextFiber += 1 }
     let fiber = Fiber(number: nextFiber, function: function, arguments: arguments, halt: UnsafePointer(halt))
     fiber.saved.bindings = state.pointee.bindings
+    fiber.run = budget.run
     return fiber
   }
 

@@ -3,9 +3,19 @@ struct ParameterType: Sendable {
   let name: StaticString
   /// One bit per `TypeBit`.
   let mask: UInt32
+  private let verb: StaticString
+  /// What an error expects.
+  var expectation: String { "\(verb) \(name)" }
+
+  private init(name: StaticString, mask: UInt32, verb: StaticString = "expected") {
+    self.name = name
+    self.mask = mask
+    self.verb = verb
+  }
 
   static let any = ParameterType(name: "any", mask: .max)
-  static let number = ParameterType(name: "number", mask: TypeBit.integer | TypeBit.float | TypeBit.rational)
+  /// The contract writes its error with a capital letter, and programs may look for it.
+  static let number = ParameterType(name: "number", mask: TypeBit.integer | TypeBit.float | TypeBit.rational, verb: "Expected")
   static let integer = ParameterType(name: "integer", mask: TypeBit.integer)
   static let string = ParameterType(name: "string", mask: TypeBit.string)
   static let symbol = ParameterType(name: "symbol", mask: TypeBit.symbol)
@@ -181,7 +191,7 @@ final class Native: Sendable {
     throw wrongType(machine, i, v)
   }
   @inline(never) private func wrongType(_ machine: Machine, _ i: Int, _ v: Value) -> Raise {
-    machine.wrongType(name, i + 1, "\(parameters[min(i, parameters.count - 1)].type.name)", v)
+    machine.wrongType(name, i + 1, parameters[min(i, parameters.count - 1)].type, v)
   }
 
   /// What is wrong with a call with `n` arguments, if anything.

@@ -47,7 +47,7 @@ extension Machine {
   private func coercedOperands(_ name: String, _ a: Value, _ b: Value) throws -> (Value, Value) {
     if !isStrict, let x = coerced(a), let y = coerced(b) { return (x, y) }
     let isFirst = !Arithmetic.isNumber(a)
-    throw wrongType(name, isFirst ? 1 : 2, "number", isFirst ? a : b)
+    throw wrongType(name, isFirst ? 1 : 2, .number, isFirst ? a : b)
   }
 
   // MARK: Vectors
@@ -94,7 +94,7 @@ extension Machine {
   /// `numeric`: the source says `zero?`, which takes numbers only.
   @inline(never) func equalsInteger(_ a: Value, _ b: Value, _ numeric: UInt8) throws -> Bool {
     if let same = Arithmetic.equal(a, b) { return same }
-    if numeric == 1 { throw wrongType("zero?", 1, "number", a) }
+    if numeric == 1 { throw wrongType("zero?", 1, .number, a) }
     return false
   }
 

@@ -13,7 +13,7 @@ struct ProtobufReader: ~Copyable {
   private let n: Int
   private var i = 0
   private let limit: Int
-  /// How many more messages there may be.
+  /// How many more messages there may be, and texts in lists.
   private var room: Int
   /// How many there were so far.
   var messages: Int { limit - room }
@@ -24,7 +24,7 @@ struct ProtobufReader: ~Copyable {
 
   /// The bytes must stay alive.
   ///
-  /// - Parameter limit: messages, the outermost one counted; reading throws `TooLarge` at one more. An empty message has two bytes on the wire
+  /// - Parameter limit: messages and texts in lists, the outermost message counted; reading throws `TooLarge` at one more. An empty message has two bytes on the wire
   ///   and a hundred in memory.
   init(_ bytes: UnsafeBufferPointer<UInt8>, limit: Int, _ machine: Machine) {
     self.machine = machine
@@ -45,8 +45,7 @@ struct ProtobufReader: ~Copyable {
   /// The fields up to `end`. A message that comes twice where one belongs is one message in two parts.
   private mutating func read(_ message: ProtobufMessage, to end: Int, merging earlier: Value?, depth: Int) throws -> Value {
     guard depth <= ProtobufReader.deepest else { throw malformed("messages are nested deeper than \(ProtobufReader.deepest) levels") }
-    room -= 1
-    guard room >= 0 else { throw TooLarge() }
+    try takeRoom()
     // Not more than so many bytes are likely to fill.
     let dict = earlier ?? machine.heap.dict(capacity: message.isChoice ? 1 : min(message.fields.count, (end - i) / 4))
     let base = values.count
@@ -118,8 +117,15 @@ struct ProtobufReader: ~Copyable {
       while i < limit { values.append(try scalar(field.kind, limit)) }
     } else {
       try check(field, wire, start)
+      // A text takes about as much as a message, however short it is.
+      if wire == .bytes { try takeRoom() }
       values.append(try scalar(field.kind, end))
     }
+  }
+
+  private mutating func takeRoom() throws {
+    room -= 1
+    guard room >= 0 else { throw TooLarge() }
   }
 
   private func check(_ field: ProtobufField, _ wire: WireType, _ at: Int) throws {

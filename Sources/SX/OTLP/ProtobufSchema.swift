@@ -50,7 +50,7 @@ struct ProtobufField: Sendable {
 /// The messages, each with its fields.
 enum ProtobufMessage: Int, CaseIterable, Sendable {
   case traceRequest, traceResponse, tracePartialSuccess, metricsRequest, metricsResponse, metricsPartialSuccess, rpcStatus
-  case resource, scope, keyValue, anyValue, arrayValue, keyValueList
+  case resource, entityRef, scope, keyValue, anyValue, arrayValue, keyValueList
   case resourceSpans, scopeSpans, span, event, link, spanStatus
   case resourceMetrics, scopeMetrics, metric, gauge, sum, histogram, exponentialHistogram, summary
   case numberPoint, histogramPoint, exponentialPoint, buckets, summaryPoint, quantile, exemplar
@@ -95,7 +95,12 @@ enum ProtobufMessage: Int, CaseIterable, Sendable {
     case .metricsPartialSuccess: [.one(1, "rejectedDataPoints", .int64), .one(2, "errorMessage", .string)]
     case .rpcStatus: [.one(1, "code", .int32), .one(2, "message", .string)]
 
-    case .resource: [.many(1, "attributes", .message(.keyValue)), .one(2, "droppedAttributesCount", .uint32)]
+    case .resource:
+      [
+        .many(1, "attributes", .message(.keyValue)), .one(2, "droppedAttributesCount", .uint32), .many(3, "entityRefs", .message(.entityRef)),
+      ]
+    case .entityRef:
+      [.one(1, "schemaUrl", .string), .one(2, "type", .string), .many(3, "idKeys", .string), .many(4, "descriptionKeys", .string)]
     case .scope:
       [
         .one(1, "name", .string), .one(2, "version", .string), .many(3, "attributes", .message(.keyValue)),

@@ -50,8 +50,13 @@ struct ProtobufWriter: ~Copyable {
         tag(field, .bytes)
         try writeBlock { (writer) throws in try writer.write(element, inner, depth: depth + 1) }
       }
+    } else if field.kind.wireType == .bytes {
+      for element in ListElements(value) {
+        tag(field, .bytes)
+        _ = try scalar(element, field)
+      }
     } else if value.listCount > 0 {
-      // All repeated scalars of OTLP are numbers, and packed.
+      // Repeated numbers are packed.
       tag(field, .bytes)
       try writeBlock { (writer) throws in
         for element in ListElements(value) { _ = try writer.scalar(element, field) }

@@ -4,7 +4,8 @@
 /// counts as missing. Only two things are wrong with a request as a whole: resource spans that are none, and values without a bottom.
 ///
 /// What the protocol knows and this library has no use for is kept all the same, so that an export gives it back: `:schema-url` and
-/// `:dropped` of a scope, both in `:resource-notes` for the resource, and `:otlp-flags` where the export would make up others.
+/// `:dropped` of a scope, both in `:resource-notes` for the resource with its `:entity-refs`, and `:otlp-flags` and `:otlp-kind` where the export
+/// would make up others. A resource or a scope without spans is left out, because what an import gives is spans.
 struct SpanImporter {
   /// Values inside values.
   private static let deepest = 100
@@ -31,7 +32,7 @@ struct SpanImporter {
     for group in ListElements(groups) {
       let resource = Resource(
         attributes: try attributes(member(member(group, names.resource), names.attributes)),
-        notes: notes(member(group, names.resource), of: group, on: nil))
+        notes: entities(member(member(group, names.resource), names.wireEntityRefs), on: notes(member(group, names.resource), of: group, on: nil)))
       for scopeSpans in dicts(member(group, names.scopeSpans)) {
         let scope = try scope(member(scopeSpans, names.scope), of: scopeSpans)
         let members = member(scopeSpans, names.spans)
@@ -74,13 +75,14 @@ struct SpanImporter {
     let parent = id(member(span, names.parentSpanId))
     let status = member(span, names.status)
     let message = string(member(status, names.message))
+    let kind = kind(member(span, names.kind))
     let made = heap.dict(capacity: 16)
     heap.set(made, names.trace, id(member(span, names.traceId)))
     heap.set(made, names.span, id(member(span, names.spanId)))
     // Some programs write the id of no span where they should leave it out.
     heap.set(made, names.parent, parent.utf8.allSatisfy { $0 == 0x30 } ? .nil : parent)
     heap.set(made, names.name, text(member(span, names.name)))
-    heap.set(made, names.kind, names.kinds[kind(member(span, names.kind))])
+    heap.set(made, names.kind, names.kinds[(1...5).contains(kind) ? kind : 1])
     heap.set(made, names.t0, heap.int(start))
     heap.set(made, names.t1, heap.int(max(start, end)))
     heap.set(made, names.status, names.statuses[statusCode(member(status, names.code))])
@@ -97,6 +99,8 @@ struct SpanImporter {
     let isRemote = flags >> 8 & 3 == 3
     if isRemote { heap.set(made, names.remoteParent, .true) }
     if flags >> 8 != (isRemote ? 3 : 1) || flags & 0xFC != 0 { heap.set(made, names.otlpFlags, heap.int(flags)) }
+    // Of a kind that is not told, the protocol lets one assume that it is internal.
+    if !(1...5).contains(kind) { heap.set(made, names.otlpKind, heap.int(kind)) }
     if let dropped = dropped(span) { heap.set(made, names.dropped, dropped) }
     return made
   }
@@ -111,7 +115,7 @@ struct SpanImporter {
   }
 
   private func kind(_ v: Value) -> Int {
-    guard let code = OTLPInteger.signed(v), (1...5).contains(code) else { return 1 }
+    guard let code = OTLPInteger.signed(v), Int32(exactly: code) != nil else { return 0 }
     return code
   }
   private func statusCode(_ v: Value) -> Int {
@@ -174,6 +178,28 @@ struct SpanImporter {
     return made
   }
 
+  /// The entities that a resource stands for, each `{:type :schema-url :id-keys :description-keys}` as far as it says so: set in `notes`, which is nil or a dict.
+  private func entities(_ references: Value, on notes: Value) -> Value {
+    let references = dicts(references)
+    guard !references.isEmpty else { return notes }
+    let made = notes.isNil ? heap.dict() : notes
+    heap.set(made, names.entityRefs, heap.list(references.map(entity)))
+    return made
+  }
+
+  private func entity(_ reference: Value) -> Value {
+    let made = heap.dict(capacity: 4)
+    for (name, wireName) in [(names.type, names.type), (names.schemaUrl, names.wireSchemaUrl)] {
+      let text = string(member(reference, wireName))
+      if !text.isNil { heap.set(made, name, text) }
+    }
+    for (name, wireName) in [(names.idKeys, names.wireIdKeys), (names.descriptionKeys, names.wireDescriptionKeys)] {
+      let keys = member(reference, wireName)
+      if keys.isListOrNil, keys.listCount > 0 { heap.set(made, name, heap.list(ListElements(keys).filter(\.isString))) }
+    }
+    return made
+  }
+
   // MARK: Values
 
   private func attributes(_ list: Value, _ depth: Int = 0) throws -> Value {
@@ -229,7 +255,8 @@ private struct Names {
   let resourceSpans, resource, scopeSpans, scope, spans, attributes, key, value, values: Value
   let traceId, spanId, parentSpanId, wireTraceState, startTimeUnixNano, endTimeUnixNano, timeUnixNano, code, message: Value
   let stringValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue: Value
-  let wireSchemaUrl, schemaUrl, resourceNotes, otlpFlags: Value
+  let wireSchemaUrl, schemaUrl, resourceNotes, otlpFlags, otlpKind: Value
+  let wireEntityRefs, entityRefs, type, wireIdKeys, idKeys, wireDescriptionKeys, descriptionKeys: Value
   let trace, span, parent, name, version, kind, t, t0, t1, status, attrs, events, links, flags, traceState, statusMessage, remoteParent, dropped: Value
   let kinds, statuses: [Value]
   let droppedFields: [(Value, Value)]
@@ -265,6 +292,14 @@ private struct Names {
     schemaUrl = name("schema-url")
     resourceNotes = name("resource-notes")
     otlpFlags = name("otlp-flags")
+    otlpKind = name("otlp-kind")
+    wireEntityRefs = name("entityRefs")
+    entityRefs = name("entity-refs")
+    type = name("type")
+    wireIdKeys = name("idKeys")
+    idKeys = name("id-keys")
+    wireDescriptionKeys = name("descriptionKeys")
+    descriptionKeys = name("description-keys")
     trace = name("trace")
     span = name("span")
     parent = name("parent")

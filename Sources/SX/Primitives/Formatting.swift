@@ -90,14 +90,14 @@ private struct Formatter: ~Copyable {
     case "s": pad(Printer.text(try value(kind, start), machine), width, fill, left: false)
     case "d":
       let v = try value(kind, start)
-      guard Arithmetic.isNumber(v) else { throw machine.wrongType("format", next, "number", v) }
+      guard Arithmetic.isNumber(v) else { throw machine.wrongType("format", next, .number, v) }
       pad(Printer.text(v, machine, .display), width, fill, left: true)
     case "x": try integer(16, start, kind, width, fill)
     case "o": try integer(8, start, kind, width, fill)
     case "b": try integer(2, start, kind, width, fill)
     case "f", "e":
       let v = try value(kind, start)
-      guard let d = Arithmetic.number(v) else { throw machine.wrongType("format", next, "number", v) }
+      guard let d = Arithmetic.number(v) else { throw machine.wrongType("format", next, .number, v) }
       let digits = numbers.count > 1 ? numbers[1] : nil
       pad(kind == "f" || kind == "F" ? Formatter.fixed(d, digits) : Formatter.exponential(d, digits), width, fill, left: true)
     case "c":

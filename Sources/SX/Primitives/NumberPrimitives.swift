@@ -58,7 +58,7 @@ extension NativeTable {
     func ordered(_ name: String, _ accept: @escaping @Sendable (Machine, Value, Value, Int) throws -> Bool) -> Native.Body {
       let inOrder = chain(accept)
       return { machine, args in
-        if args.count == 1, !args[0].isString, !Arithmetic.isNumber(args[0]), machine.isStrict || machine.coerced(args[0]) == nil { throw machine.wrongType(name, 1, "number", args[0]) }
+        if args.count == 1, !args[0].isString, !Arithmetic.isNumber(args[0]), machine.isStrict || machine.coerced(args[0]) == nil { throw machine.wrongType(name, 1, .number, args[0]) }
         return try inOrder(machine, args)
       }
     }
@@ -74,7 +74,7 @@ extension NativeTable {
         var best = args[0], inexact = false
         for i in 0..<args.count {
           if !Arithmetic.isNumber(args[i]) {
-            guard !machine.isStrict, let number = machine.coerced(args[i]) else { throw machine.wrongType(name, i + 1, "number", args[i]) }
+            guard !machine.isStrict, let number = machine.coerced(args[i]) else { throw machine.wrongType(name, i + 1, .number, args[i]) }
             args.base[i] = number
             if i == 0 { best = number }
           }

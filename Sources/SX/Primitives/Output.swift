@@ -45,12 +45,7 @@ extension NativeTable {
     }
     func line(_ name: StaticString, _ doc: String, newline: Bool, isError: Bool = false) {
       add("\(name)", rest("values"), doc: doc) { m, args in
-        let port = try isError ? m.errorOutput("\(name)") : m.output(args, args.count, "\(name)")
-        for i in 0..<args.count {
-          if i > 0 { try m.emit(32, to: port, name) }
-          try m.emit(args[i], .display, to: port, name)
-        }
-        if newline { try m.emit(10, to: port, name) }
+        try m.emit(line: args, ending: newline, to: try isError ? m.errorOutput("\(name)") : m.output(args, args.count, "\(name)"), name)
         return .nil
       }
     }

@@ -106,6 +106,24 @@ extension Machine {
     printer.print(v)
     try printer.out.withUnsafeBufferPointer { try emit($0, to: port, name) }
   }
+  /// The values with blanks between them, for people. In one piece, so that nothing that another interpreter of the process writes comes
+  /// between; only a long text goes by itself, because that takes no copy.
+  func emit(line values: Arguments, ending hasNewline: Bool, to port: OutputPort, _ name: StaticString) throws {
+    if port.isBinary { throw error("\(name): expected a textual port") }
+    var printer = Printer(self, .display)
+    for i in 0..<values.count {
+      if i > 0 { printer.put(" ") }
+      if values[i].isString, values[i].byteCount > 1 << 16 {
+        try printer.out.withUnsafeBufferPointer { try emit($0, to: port, name) }
+        try emit(values[i].utf8, to: port, name)
+        printer = Printer(self, .display)
+      } else {
+        printer.print(values[i])
+      }
+    }
+    if hasNewline { printer.put("\n") }
+    try printer.out.withUnsafeBufferPointer { try emit($0, to: port, name) }
+  }
   func emit(_ byte: UInt8, to port: OutputPort, _ name: StaticString) throws {
     try withUnsafePointer(to: byte) { try emit(UnsafeBufferPointer(start: $0, count: 1), to: port, name) }
   }

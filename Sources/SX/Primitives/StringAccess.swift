@@ -41,9 +41,10 @@ extension Machine {
       }
     }
     if n == 1, values[0].isString { return values[0] }
-    let result = try string("str", uninitialized: bytes, scalars: scalars)
+    let (result, done) = try continued(values[0], bytes, scalars) ?? (string("str", uninitialized: bytes, scalars: scalars), 0)
     var out = result.bytes
-    for i in 0..<n {
+    if done > 0 { out += values[0].byteCount }
+    for i in done..<n {
       let v = values[i]
       if v.isFix {
         out += Decimal.write(v.fixValue, out)
@@ -54,6 +55,22 @@ extension Machine {
       }
     }
     return result
+  }
+  /// A string that begins with the first value, and how many values are in place: none when the bytes are not shared.
+  @inline(__always) private func continued(_ first: Value, _ bytes: Int, _ scalars: Int) throws -> (Value, Int)? {
+    guard first.isString, first.byteCount >= Heap.shortestContinuedText, first.byteCount > bytes &>> 1 else { return nil }
+    if let result = try share(first, bytes, scalars) { return (result, 1) }
+    let result = try string("str", uninitialized: bytes, scalars: scalars)
+    result.cell[0] |= .continuedTextBit
+    return (result, 0)
+  }
+  @inline(never) private func share(_ first: Value, _ bytes: Int, _ scalars: Int) throws -> Value? {
+    if bytes > 1 << 20 {
+      try checkLength("str", bytes)
+      // Room to grow is worth having, and no reason to fail.
+      guard heap.has(2 * bytes), heap.byteLimit == .max || 2 * bytes < heap.byteLimit - heap.bytesInUse else { return nil }
+    }
+    return heap.continued(first, bytes, scalars: scalars)
   }
   @inline(never) private func strOfAny(_ values: UnsafePointer<Value>, _ n: Int) throws -> Value {
     // The strings among them are what can be measured; while they are gathered, they may be there twice.

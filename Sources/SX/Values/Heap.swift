@@ -44,8 +44,10 @@ final class Heap {
   /// Words handed out, and bytes outside the slabs given back, in all collections so far.
   private var suppliedEarlier = 0, externalReleased = 0
   private(set) var externalBytes = 0
-  /// Memory outside the slabs grows to this, or to twice what is alive, before it is a reason to collect.
+  /// Memory outside the slabs grows to this, or by half of what is alive and 8 MB at least, before it is a reason to collect.
   private static let externalFloor = 24 << 20
+  /// So much of it is given back as soon as it is known to be dead, when it is a quarter of the slabs at least.
+  private static let worthReleasing = 2 << 20
   private var externalThreshold = Heap.externalFloor
   /// What `externalBytes` must pass before anybody looks at more than that.
   private var externalMark = Heap.firstLook
@@ -373,9 +375,12 @@ final class Heap {
     }
     for words in 0...Heap.largestClass { pending[words] = blocks[words] }
     let liveBytes = marker.externalBytes + permanentBytes
-    externalReleased += externalBytes - liveBytes
+    // Cells that own much may be of a class that nobody asks for a cell soon.
+    let deadBytes = externalBytes - liveBytes
+    if deadBytes > Heap.worthReleasing, deadBytes > blockCount * Heap.blockWords * 2 { releaseDead() }
+    externalReleased += deadBytes
     externalBytes = liveBytes
-    externalThreshold = max(Heap.externalFloor, externalBytes * 2)
+    externalThreshold = max(Heap.externalFloor, externalBytes + max(8 << 20, externalBytes / 2))
     planLook(lookInterval)
     // Counting what is handed out, and not blocks, keeps the heap at about twice what is alive, however many collections there are.
     suppliedEarlier += suppliedWords

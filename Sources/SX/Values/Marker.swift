@@ -121,6 +121,7 @@ struct Marker {
         case .string, .symbol, .keyword:
           liveWords &+= 4
           if header & .ownsHeaderBit != 0 { externalBytes &+= Value(cell).byteCount }
+          if header & .sharedTextBit != 0 { mark(Value(bits: cell[3])) }
         default: liveWords &+= 2
         }
         break

@@ -137,7 +137,8 @@ struct Printer {
     }
   }
 
-  private mutating func put(_ s: String) { out.append(contentsOf: s.utf8) }
+  /// Adds a text as it is.
+  mutating func put(_ s: String) { out.append(contentsOf: s.utf8) }
 
   /// A key of a dict, alone.
   mutating func printKey(_ k: Value) { key(k) }

@@ -1,6 +1,7 @@
 /// Strings as the reader takes them: the one place that knows how. The printer writes its strings with it, and so do programs around the
 /// interpreter that write protocols or source files.
 public enum StringLiteral {
+  /// What becomes of characters that need no escape.
   public enum Style: Sendable {
     /// On one line, with everything else as it is: what the printer writes.
     case oneLine

@@ -1,7 +1,7 @@
 /// Strings, symbols and keywords: UTF-8 bytes with a cached hash.
 ///
 /// Word 1: byte count in the low half, hash in the high half (0 = not computed). The bytes follow inline, or lie
-/// outside the slab at the address in word 2 when header byte 2 is 1. The upper half of a string's header is its number
+/// outside the slab at the address in word 2 when the lowest bit of header byte 2 is 1. The upper half of a string's header is its number
 /// of scalars, so a string is ASCII exactly when that equals the byte count, and then indexing costs O(1).
 extension Value {
   static let inlineTextBytes = 48

@@ -4,7 +4,9 @@ import CGzip
 public enum Gzip {
   /// What a stream was found to be that is not whole and sound.
   public enum Problem: Error, Equatable {
+    /// It ends before its time.
     case truncated
+    /// It is none, or a checksum does not fit.
     case corrupt
     /// It unpacks to more bytes than were allowed. Not many more than those were made.
     case tooLong
@@ -26,7 +28,10 @@ public enum Gzip {
 
   /// What a gzip stream, or several in a row, unpack to. O(n).
   ///
-  /// - Parameter limit: in bytes, of what is made.
+  /// - Parameters:
+  ///   - bytes: the streams.
+  ///   - limit: in bytes, of what is made.
+  /// - Throws: what is wrong with them.
   public static func unpacked(_ bytes: [UInt8], limit: Int) throws(Problem) -> [UInt8] {
     let result = bytes.withUnsafeBufferPointer { input -> Result<[UInt8], Problem> in
       guard let stream = sx_gunzip_begin(input.baseAddress, input.count) else { preconditionFailure("no memory for unpacking") }

@@ -17,9 +17,12 @@ import Synchronization
 
 /// Where a server can be reached.
 public struct ListeningAddress: Sendable, Hashable {
+  /// The address that the socket is bound to, or the name that was asked for.
   public let host: String
+  /// The port: the one that the system has chosen, where 0 was asked for.
   public let port: Int
 
+  /// `http://host:port`.
   public var url: String { host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)" }
 }
 

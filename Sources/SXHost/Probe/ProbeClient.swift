@@ -12,9 +12,11 @@ public struct ProbeClient: Sendable {
 
   private let socket: UnixSocket
 
-  /// Connects to the probe socket at `path`.
+  /// Connects to a probe socket.
   ///
-  /// - Parameter worker: the number of the interpreter to ask, where several share the server.
+  /// - Parameters:
+  ///   - path: where the socket is.
+  ///   - worker: the number of the interpreter to ask, where several share the server.
   /// - Throws: `ProbeFailure` when nobody listens there, or there is no such worker.
   public init(path: String, worker: Int = 0) throws(ProbeFailure) {
     do {
@@ -55,6 +57,7 @@ public struct ProbeClient: Sendable {
   /// Holds one turn of a session inside the server and waits for its end.
   ///
   /// - Parameters:
+  ///   - turn: forms or a command.
   ///   - show: gets what is to be shown, as soon as it arrives: whole lines, without the last line break.
   ///   - print: gets what the turn prints, in pieces.
   /// - Returns: a rendered diagnostic when the turn ended with an error.
