@@ -25,6 +25,8 @@ struct Budget {
   /// Where the counters started.
   var slice = Machine.slice
   var workInterval = Machine.checkInterval
+  /// Safepoints and steps of work that are left of the running fiber's turn.
+  var turn = Machine.slice
 }
 
 extension Machine {
@@ -78,6 +80,7 @@ extension Machine {
   private func settleSafepoints() { spend(budget.slice - heap.takeForegoneSafepoints() - max(0, safepoint.pointee)) }
   private func settleWork() { spend(budget.workInterval - work.pointee) }
   private func spend(_ steps: Int) {
+    budget.turn -= steps
     if let run = budget.run, run.stepsLeft != .max { run.stepsLeft -= steps }
   }
 
@@ -93,6 +96,8 @@ extension Machine {
   func spendWork() -> Interruption? {
     settleWork()
     windWork()
+    // Who works much between two safepoints gives way at the next one.
+    if budget.turn <= 0 { heap.foregoSafepoints() }
     return usedUp()
   }
 

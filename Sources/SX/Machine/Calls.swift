@@ -254,6 +254,7 @@ extension Machine {
       runs += 1
       if runs % Machine.runsBetweenPolls == 0 { interpreter.pollEvents() }
       charge(for: fiber, run)
+      budget.turn = Machine.slice
       // A coroutine that waited goes on in place of the fiber that resumed it.
       let outcome = Result { try start(fiber) }
       charge(run)

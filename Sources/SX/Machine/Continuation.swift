@@ -102,6 +102,7 @@ extension Machine {
 
   func reinstate(_ continuation: Continuation, _ v: Value) throws {
     let fiber = current, captured = continuation.stack
+    try charge(captured.values.count)
     continuation.adopt(fiber)
     let needed = captured.values.count + 64
     if fiber.stack + needed > state.pointee.stackEnd { try growStack(to: needed) }

@@ -83,6 +83,7 @@ extension Machine {
     let slot = try roomForCall(slot)
     let prompt = try innermostPrompt()
     try reserve(bytes: (slot - prompt.base) * 32)
+    try charge(slot - prompt.base)
     let k = heap.allocate(object: DelimitedContinuation(current, state.pointee, slot: slot, prompt: prompt))
     slot[1] = f
     slot[2] = k
@@ -122,6 +123,7 @@ extension Machine {
   /// `entered`: winders in place that SX code has put there in the name of the part; its own take their place.
   func reinstate(_ k: DelimitedContinuation, _ v: Value, slot: Registers, leaving entered: Int) throws {
     let fiber = current
+    try charge(k.stack.values.count)
     let slot = try room(at: slot, k.stack.values.count + 64)
     var outerWinders = state.pointee.winders
     for _ in 0..<entered { outerWinders = outerWinders.listCount <= 1 ? .nil : heap.rest(outerWinders) }

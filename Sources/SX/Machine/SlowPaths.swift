@@ -249,7 +249,8 @@ extension Machine {
       if let verdict = heap.takeVerdict() { throw verdict }
       if isShort { throw Interruption.memory }
       if heap.isExhausted, heap.isFull() { throw Interruption.heap }
-      return false
+      // Who makes much garbage comes here often, and has turns as long as others.
+      return budget.turn <= 0 && suspendedRuns.isEmpty
     }
     return suspendedRuns.isEmpty
   }

@@ -259,6 +259,10 @@ final class Heap {
 
   func requestCollection() {
     wantsCollection = true
+    foregoSafepoints()
+  }
+  /// The next safepoint is one at which the machine looks up.
+  func foregoSafepoints() {
     foregoneSafepoints += max(0, safepoint.pointee)
     safepoint.pointee = 0
   }
