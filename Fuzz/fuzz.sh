@@ -10,7 +10,7 @@ out=.build/fuzz
 mkdir -p "$out/$target"
 
 # What the properties in Swift are about. Packages are left out: they take long to build, and have fuzzers of their own.
-host=(Sources/SXHost/NativeThread.swift Sources/SXHost/HTTP/{Gzip,PercentCoding,RequestFields,RequestTarget,TraceExportParts}.swift
+host=(Sources/SXHost/{NativeThread,ResourceLimit}.swift Sources/SXHost/HTTP/{Gzip,PercentCoding,RequestFields,RequestTarget,TraceExportParts}.swift
   Sources/SXHost/Probe/{ProbeFrame,ProbeTurn,UnixSocket}.swift)
 command=(Sources/sx/Server/Line{Answer,Command,Splitter}.swift)
 native=()
