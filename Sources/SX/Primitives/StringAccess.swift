@@ -41,7 +41,7 @@ extension Machine {
       }
     }
     if n == 1, values[0].isString { return values[0] }
-    let (result, done) = try continued(values[0], bytes, scalars) ?? (string("str", uninitialized: bytes, scalars: scalars), 0)
+    let (result, done) = try (n > 0 ? continued(values[0], bytes, scalars) : nil) ?? (string("str", uninitialized: bytes, scalars: scalars), 0)
     var out = result.bytes
     if done > 0 { out += values[0].byteCount }
     for i in done..<n {
