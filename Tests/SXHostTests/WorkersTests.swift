@@ -128,10 +128,12 @@ import Testing
       for _ in 0..<6 { group.addTask { try await team.ask("/hold") } }
       return try await group.reduce(into: []) { $0.append($1) }
     }
-    try await eventually { team.board.held == [2, 2, 2] }
+    // A worker that is late gets fewer of them.
+    try await eventually { team.board.held.reduce(0, +) == 6 }
+    let held = team.board.held
     async let ending = team.stop()
     team.board.mayAnswer.store(true, ordering: .releasing)
-    #expect(try await answers.compactMap(\.self).sorted() == [0, 0, 1, 1, 2, 2])
+    #expect(try await answers.compactMap(\.self).sorted() == held.indices.flatMap { repeatElement($0, count: held[$0]) })
     #expect(try await ending == "(\"after\" nil)")
   }
 }
