@@ -34,8 +34,8 @@ install_python_peers() {
 # The Hummingbird server is built once, and again when its sources are newer.
 build_hummingbird() {
   local built=.build/bench/hummingbird/release/Hello
-  if [ ! -x $built ] || [ -n "$(find Benchmarks/hummingbird -name '*.swift' -newer $built)" ]; then
-    swift build -c release --static-swift-stdlib --package-path Benchmarks/hummingbird --scratch-path .build/bench/hummingbird >&2 ||
+  if [ ! -x $built ] || [ -n "$(find Benchmarks/hummingbird-hello -name '*.swift' -newer $built)" ]; then
+    swift build -c release --static-swift-stdlib --package-path Benchmarks/hummingbird-hello --scratch-path .build/bench/hummingbird >&2 ||
       echo "Hummingbird does not build; the server benchmark goes without it" >&2
   fi
 }
