@@ -41,6 +41,7 @@ final class Machine {
   var libraryGlobals: [Value] = []
   /// Types of records, by number.
   var recordTypes: [RecordType] = []
+  var patterns = PatternCache()
 
   // MARK: Programs
 
