@@ -329,6 +329,8 @@ extension Machine {
             base = callee
             ip = f.closureEntry
             continue
+          } else if f.isFieldAccess(arity: ip.n), case let v = Value.accessField(f, base + ip.a), v != .unbound {
+            base[ip.a] = v
           } else {
             state.pointee.pc = ip + 1
             state.pointee.base = base

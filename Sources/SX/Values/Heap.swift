@@ -454,9 +454,14 @@ final class Heap {
 
   /// A native as a value. The caller keeps the native alive.
   func permanent(_ native: Native) -> Value {
-    let cell = Cell.allocate(capacity: 2)
+    let cell = Cell.allocate(capacity: 4)
     cell[0] = Kind.native.header | 1
     cell[1] = UInt64(UInt(bitPattern: Unmanaged.passUnretained(native).toOpaque()))
+    if let access = native.fieldAccess {
+      cell[0] |= access.headerBits
+      cell[2] = Value.fix(access.type).bits
+      cell[3] = UInt64(access.field)
+    }
     permanents.append(cell)
     return Value(cell)
   }

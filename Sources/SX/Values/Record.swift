@@ -30,7 +30,30 @@ final class RecordType: Sendable {
   }
 }
 
+/// What a native does that only reads a field of a record, or changes it. Its cell says so as well, and then the machine's loop does it without a call
+/// of Swift: header byte 3 is 1 and byte 2 the number of arguments, word 2 the number of the type, word 3 the index of the field.
+struct FieldAccess: Sendable {
+  let type: Int
+  let field: Int
+  let isModifier: Bool
+
+  var headerBits: UInt64 { UInt64(isModifier ? 2 : 1) &<< 16 | 1 &<< 24 }
+}
+
 extension Value {
+  /// One comparison checks "only accesses a field" and "takes exactly n arguments".
+  @inline(__always) func isFieldAccess(arity n: UInt8) -> Bool {
+    isCell && UInt32(truncatingIfNeeded: header) &>> 8 == UInt32(Kind.native.rawValue) | UInt32(n) &<< 8 | 1 &<< 16
+  }
+  /// The value of the access with the arguments in `window[1]…`; `unbound` when the first one is no record of the type.
+  @inline(never) static func accessField(_ access: Value, _ window: Registers) -> Value {
+    let record = window[1], index = Int(truncatingIfNeeded: access.cell[3])
+    guard record.isKind(.record), record.cell[1] == access.cell[2] else { return .unbound }
+    if access.header &>> 16 & 0xFF == 1 { return record.field(index) }
+    record.setField(index, window[2])
+    return window[2]
+  }
+
   var recordTypeNumber: Int { word(1).fixValue }
   @inline(__always) func field(_ i: Int) -> Value { word(2 &+ i) }
   @inline(__always) func setField(_ i: Int, _ v: Value) { setWord(2 &+ i, v) }
