@@ -250,6 +250,8 @@ struct Compiler {
       try expression(body, destination)
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
     case .lambda(let function): try closure(function, destination)
+    case .call(.global(let index, _), let arguments, let span) where accessesField(index, arguments):
+      try at(span) { arguments.count == 1 ? try $0.readField(index, arguments[0], destination) : try $0.changeField(index, arguments[0], arguments[1], destination) }
     case .call(let function, let arguments, let span):
       let window = destination == top - 1 ? destination : temporary()
       try callSequence(function, arguments, window, span, tail: false)
@@ -284,6 +286,9 @@ struct Compiler {
     let save = top
     defer { top = save }
     if case .primitive(.vectorSet, let operands, let span) = node, isOpenCoded(.vectorSet) { return try at(span) { try $0.setVectorElement(operands) } }
+    if case .call(.global(let index, _), let arguments, let span) = node, arguments.count == 2, accessesField(index, arguments) {
+      return try at(span) { try $0.changeField(index, arguments[0], arguments[1], nil) }
+    }
     if case .setLocal(let local, let value) = node, local.isInRegister, writesLast(value) {
       _ = temporary()                                  // so that the variable is not the newest register, which may be written early
       return try expression(value, local.slot)

@@ -460,7 +460,7 @@ final class Heap {
     if let access = native.fieldAccess {
       cell[0] |= access.headerBits
       cell[2] = Value.fix(access.type).bits
-      cell[3] = UInt64(access.field)
+      cell[3] = UInt64(2 + access.field)
     }
     permanents.append(cell)
     return Value(cell)

@@ -30,8 +30,8 @@ final class RecordType: Sendable {
   }
 }
 
-/// What a native does that only reads a field of a record, or changes it. Its cell says so as well, and then the machine's loop does it without a call
-/// of Swift: header byte 3 is 1 and byte 2 the number of arguments, word 2 the number of the type, word 3 the index of the field.
+/// What a native does that only reads a field of a record, or changes it. Its cell says so as well, so that the machine's loop can do it without a call
+/// of Swift: header byte 3 is 1 and byte 2 the number of arguments, word 2 the number of the type, word 3 which word of the record the field is.
 struct FieldAccess: Sendable {
   let type: Int
   let field: Int
@@ -45,14 +45,8 @@ extension Value {
   @inline(__always) func isFieldAccess(arity n: UInt8) -> Bool {
     isCell && UInt32(truncatingIfNeeded: header) &>> 8 == UInt32(Kind.native.rawValue) | UInt32(n) &<< 8 | 1 &<< 16
   }
-  /// The value of the access with the arguments in `window[1]…`; `unbound` when the first one is no record of the type.
-  @inline(never) static func accessField(_ access: Value, _ window: Registers) -> Value {
-    let record = window[1], index = Int(truncatingIfNeeded: access.cell[3])
-    guard record.isKind(.record), record.cell[1] == access.cell[2] else { return .unbound }
-    if access.header &>> 16 & 0xFF == 1 { return record.field(index) }
-    record.setField(index, window[2])
-    return window[2]
-  }
+  @inline(__always) var fieldWord: Int { Int(truncatingIfNeeded: cell[3]) }
+  @inline(__always) func isRecord(of access: Value) -> Bool { isKind(.record) && cell[1] == access.cell[2] }
 
   var recordTypeNumber: Int { word(1).fixValue }
   @inline(__always) func field(_ i: Int) -> Value { word(2 &+ i) }
