@@ -19,8 +19,8 @@ final class Machine {
   var pending: [Int: PendingDefinition] = [:]
   /// The texts of the prelude, for documentation.
   var preludeFiles: [PreludeFile] = []
-  private(set) var specialForms: [UInt64: SpecialForm] = [:]
-  private(set) var openCoded: [UInt64: OpenCoded] = [:]
+  private(set) var specialForms = IdentityMap<SpecialForm>()
+  private(set) var openCoded = IdentityMap<OpenCoded>()
   private var originals: [Bool] = Array(repeating: true, count: OpenCoded.allCases.count)
   private(set) var natives: [Native] = []
   /// Makes a native at run time. It lives as long as the machine.
@@ -30,7 +30,7 @@ final class Machine {
   }
   /// By index of the global; `unbound` where no primitive has the name.
   private var originalNatives: [Value] = []
-  private var staticSymbols: [UnsafeRawPointer: Value] = [:]
+  private var staticSymbols = IdentityMap<Value>()
   /// Names of the expansions of the form that is being compiled.
   let aliases = AliasTable()
   /// What global names mean outside libraries.
@@ -191,7 +191,7 @@ final class Machine {
 
   /// The symbol with a name that stands in our own source.
   func symbol(_ name: StaticString) -> Value {
-    let key = UnsafeRawPointer(name.utf8Start)
+    let key = UInt64(UInt(bitPattern: name.utf8Start))
     if let known = staticSymbols[key], known.textEquals(name) { return known }
     let v = heap.symbol(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     staticSymbols[key] = v

@@ -74,9 +74,7 @@ final class Heap {
   /// Part of `externalBytes`.
   private var permanentBytes = 0
   private var internedBytes = 0
-  private var symbols: InternTable
-  private var keywords: InternTable
-  private var constants: InternTable
+  private let symbols: InternTable, keywords: InternTable, constants: InternTable
   /// Cells outside the slabs that are never collected.
   private var permanents: [Cell] = []
   /// 0.0, which has no inline form and is too frequent to be made anew.
@@ -111,9 +109,6 @@ final class Heap {
         b.deallocate()
       }
     }
-    symbols.deallocate()
-    keywords.deallocate()
-    constants.deallocate()
     for cell in permanents { cell.deallocate() }
     memory.deallocate()
     free.deallocate()
