@@ -28,7 +28,7 @@ extension Machine {
   }
 
   @inline(never) func divide(_ a: Value, _ b: Value) throws -> Value {
-    if Arithmetic.isNumber(a), Arithmetic.isNumber(b) {
+    if Value.bothFix(a, b) || Arithmetic.isNumber(a) && Arithmetic.isNumber(b) {
       guard let quotient = Arithmetic.divide(a, b, heap) else { throw error("/: division by zero") }
       return quotient
     }
