@@ -8,7 +8,7 @@ struct Compiler {
   var instructions: [Instruction] = []
   var spans: [SourceSpan] = []
   var constants: [Value] = []
-  var constantIndex: [UInt64: Int] = [:]
+  var constantIndex = IntegerTable<Int>()
   /// Instructions whose distance to a constant is not known before the end.
   var constantUses: [(at: Int, constant: Int)] = []
   /// The same where the distance has to fit into 16 bits, in operand `c` or, in a jump, in `b`.

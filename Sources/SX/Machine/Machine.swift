@@ -16,11 +16,11 @@ final class Machine {
   let globals = Registers.allocate(capacity: Machine.mostGlobals)
   private(set) var globalNames: [Value] = []
   /// Definitions of the prelude that nobody has asked for yet.
-  var pending: [Int: PendingDefinition] = [:]
+  var pending = PendingDefinitions()
   /// The texts of the prelude, for documentation.
   var preludeFiles: [PreludeFile] = []
-  private(set) var specialForms: [UInt64: SpecialForm] = [:]
-  private(set) var openCoded: [UInt64: OpenCoded] = [:]
+  private(set) var specialForms = IntegerTable<SpecialForm>(capacity: 100)
+  private(set) var openCoded = IntegerTable<OpenCoded>(capacity: 64)
   private var originals: [Bool] = Array(repeating: true, count: OpenCoded.allCases.count)
   private(set) var natives: [Native] = []
   /// Makes a native at run time. It lives as long as the machine.
@@ -30,7 +30,7 @@ final class Machine {
   }
   /// By index of the global; `unbound` where no primitive has the name.
   private var originalNatives: [Value] = []
-  private var staticSymbols: [UnsafeRawPointer: Value] = [:]
+  private var staticSymbols = IntegerTable<Value>(capacity: 64)
   /// Names of the expansions of the form that is being compiled.
   let aliases = AliasTable()
   /// What global names mean outside libraries.
@@ -190,7 +190,7 @@ final class Machine {
 
   /// The symbol with a name that stands in our own source.
   func symbol(_ name: StaticString) -> Value {
-    let key = UnsafeRawPointer(name.utf8Start)
+    let key = UInt64(UInt(bitPattern: name.utf8Start))
     if let known = staticSymbols[key], known.textEquals(name) { return known }
     let v = heap.symbol(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     staticSymbols[key] = v
@@ -220,7 +220,7 @@ final class Machine {
   /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
   func setGlobal(_ index: Int, _ v: Value) throws {
     // What is pending has no value yet. Nearly every assignment is to what has one.
-    if globals[index] == .unbound, !pending.isEmpty { pending[index] = nil }
+    if globals[index] == .unbound { pending[index] = nil }
     if v.object(as: Macro.self) != nil || globals[index].object(as: Macro.self) != nil { macroChanges &+= 1 }
     globals[index] = v
     guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
@@ -255,7 +255,7 @@ final class Machine {
   func globalValue(_ index: Int) throws -> Value {
     let v = globals[index]
     if v != .unbound { return v }
-    guard let definition = pending.removeValue(forKey: index) else { return .unbound }
+    guard let definition = pending.remove(index) else { return .unbound }
     try definition.evaluate(in: self)
     return globals[index]
   }
