@@ -59,21 +59,22 @@ struct IncomingRequest {
     bodyLimit = options.bodyLimit(target: target)
     hasOwnLimit = options.bodyLimits.values.contains(bodyLimit)
     expectsContinue = head.version != .http1_0 && expectation?.lowercased() == "100-continue"
-    self.head = [
-      "method": .string(head.method.rawValue),
-      "path": .string(parts.path),
-      "target": .string(target),
-      "headers": .dict(fields.joined),
-      "query": .dict(parts.query),
-      "params": .dict([:]),
-      "body": "",
-      "scheme": "http",
-      "version": .string("\(head.version.major).\(head.version.minor)"),
-      "server-address": origin.serverAddress,
-      "server-port": origin.serverPort,
-      "client-address": origin.clientAddress,
+    var entries: [(String, Datum)] = [
+      ("method", .string(head.method.rawValue)),
+      ("path", .string(parts.path)),
+      ("target", .string(target)),
+      ("headers", .dict(fields.joined)),
+      ("query", .dict(parts.query)),
+      ("params", .dict([:])),
+      ("body", ""),
+      ("scheme", "http"),
+      ("version", .string("\(head.version.major).\(head.version.minor)")),
+      ("server-address", origin.serverAddress),
+      ("server-port", origin.serverPort),
+      ("client-address", origin.clientAddress),
     ]
-    if fields.repeated.count > 0 { self.head["header-lists"] = .dict(fields.repeated) }
+    if fields.repeated.count > 0 { entries.append(("header-lists", .dict(fields.repeated))) }
+    self.head = DatumDictionary(uniqueKeysWithValues: entries)
   }
 
   /// The body is longer than its limit, as far as that is known.
