@@ -11,7 +11,7 @@ final class AliasTable {
     /// The library that defined the macro.
     let namespace: Namespace?
   }
-  private var entries: [UInt64: Entry] = [:]
+  private var entries = IdentityMap<Entry>()
 
   subscript(_ name: Value) -> Entry? { entries[name.bits] }
   var isEmpty: Bool { entries.isEmpty }
@@ -20,7 +20,7 @@ final class AliasTable {
   /// When nothing is being compiled, nobody asks for aliases.
   func removeAll() { if !entries.isEmpty { entries.removeAll() } }
   func trace(_ marker: inout Marker) {
-    for (bits, entry) in entries {
+    entries.forEach { bits, entry in
       marker.mark(Value(bits: bits))
       marker.mark(entry.original)
     }

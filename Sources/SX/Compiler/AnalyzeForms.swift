@@ -269,6 +269,7 @@ extension Analyzer {
     switch scope.find(name) {
     case .local(let local):
       local.isAssigned = true
+      scope.lambda.assignsLocals = true
       return .setLocal(local, value)
     case .upvalue(_, let local) where local.isSelf: throw AssignsItself(own: ObjectIdentifier(local))
     case .upvalue(let index, let local):

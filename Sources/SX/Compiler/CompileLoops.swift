@@ -135,7 +135,8 @@ extension Compiler {
   func isPure(_ node: Node) -> Bool {
     switch node {
     case .constant: true
-    case .local(let local), .upvalue(_, let local): !local.isAssigned
+    case .local(let local): !local.isBoxed
+    case .upvalue(_, let local): !local.isAssigned
     case .primitive(let operation, let operands, _): !operation.isTest && !operation.switchesFiber && operation != .vectorSet && isOpenCoded(operation) && operands.allSatisfy(isPure)
     default: false
     }

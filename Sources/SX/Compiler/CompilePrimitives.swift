@@ -127,7 +127,7 @@ extension Compiler {
     }
     // The newest temporary can hold the first operand on its way.
     let x: Int
-    if case .local(let local) = arguments[0], !local.isAssigned {
+    if case .local(let local) = arguments[0], !local.isBoxed {
       x = local.slot
     } else if destination == top - 1 {
       try expression(arguments[0], destination)
@@ -191,6 +191,10 @@ extension Compiler {
     try primitive(operation, Array(arguments[..<2]), register)
     let op: Op = operation == .add ? .add : operation == .subtract ? .subtract : .multiply
     for (i, argument) in arguments.enumerated().dropFirst(2) {
+      if operation != .multiply, let short = smallInteger(argument), short > Int(Int16.min) {
+        emit(.addInteger, n: operation == .add ? 0 : 1, a: register, b: operation == .add ? short : -short, c: register)
+        continue
+      }
       let save = top
       emit(op, n: i + 1, a: register, b: register, c: try operand(argument))
       top = save

@@ -8,7 +8,7 @@ struct Compiler {
   var instructions: [Instruction] = []
   var spans: [SourceSpan] = []
   var constants: [Value] = []
-  var constantIndex = IntegerTable<Int>()
+  var constantIndex = IdentityMap<Int>()
   /// Instructions whose distance to a constant is not known before the end.
   var constantUses: [(at: Int, constant: Int)] = []
   /// The same where the distance has to fit into 16 bits, in operand `c` or, in a jump, in `b`.
@@ -74,8 +74,9 @@ struct Compiler {
   }
 
   mutating func function() throws {
+    try RegisterVariables.choose(self)
     for parameter in lambda.parameters { parameter.slot = temporary() }
-    for parameter in lambda.parameters where parameter.isAssigned { emit(.makeBox, a: parameter.slot) }
+    for parameter in lambda.parameters where parameter.isBoxed { emit(.makeBox, a: parameter.slot) }
     for stray in lambda.strayDefinitions {
       stray.slot = temporary()
       emit(.loadImmediate, a: stray.slot, b: Int(Value.nil.bits))
@@ -163,9 +164,9 @@ struct Compiler {
     return nil
   }
 
-  /// The register that holds the node's value; a local that is never assigned is used in place.
+  /// The register that holds the node's value; a local that is in no box is used in place.
   mutating func operand(_ node: Node) throws -> Int {
-    if case .local(let local) = node, !local.isAssigned { return local.slot }
+    if case .local(let local) = node, !local.isBoxed { return local.slot }
     let register = temporary()
     try expression(node, register)
     return register
@@ -188,15 +189,15 @@ struct Compiler {
     switch node {
     case .constant(let v): load(v, destination)
     case .local(let local):
-      if local.isAssigned { emit(.getBox, a: destination, b: local.slot) } else if local.slot != destination { emit(.move, a: destination, b: local.slot) }
+      if local.isBoxed { emit(.getBox, a: destination, b: local.slot) } else if local.slot != destination { emit(.move, a: destination, b: local.slot) }
     case .upvalue(let i, let local): emit(local.isAssigned ? .getUpvalueBoxed : .getUpvalue, a: destination, b: i)
     case .enclosingFunction: emit(.move, a: destination, b: -1)
     case .global(let index, let span): at(span) { $0.emit(.getGlobal, a: destination, global: index) }
     case .setLocal(let local, let value):
       try expression(value, destination)
-      emit(.setBox, a: local.slot, b: destination)
+      if local.isBoxed { emit(.setBox, a: local.slot, b: destination) } else { emit(.move, a: local.slot, b: destination) }
     case .initialize(let local, let value):
-      if local.isAssigned {
+      if local.isBoxed {
         try expression(value, destination)
         emit(.setBox, a: local.slot, b: destination)
       } else if case .lambda = value {
@@ -249,6 +250,8 @@ struct Compiler {
       try expression(body, destination)
     case .again(let loop, let arguments, let span): try at(span) { try $0.again(loop, arguments) }
     case .lambda(let function): try closure(function, destination)
+    case .call(.global(let index, _), let arguments, let span) where accessesField(index, arguments):
+      try at(span) { arguments.count == 1 ? try $0.readField(index, arguments[0], destination) : try $0.changeField(index, arguments[0], arguments[1], destination) }
     case .call(let function, let arguments, let span):
       let window = destination == top - 1 ? destination : temporary()
       try callSequence(function, arguments, window, span, tail: false)
@@ -283,6 +286,13 @@ struct Compiler {
     let save = top
     defer { top = save }
     if case .primitive(.vectorSet, let operands, let span) = node, isOpenCoded(.vectorSet) { return try at(span) { try $0.setVectorElement(operands) } }
+    if case .call(.global(let index, _), let arguments, let span) = node, arguments.count == 2, accessesField(index, arguments) {
+      return try at(span) { try $0.changeField(index, arguments[0], arguments[1], nil) }
+    }
+    if case .setLocal(let local, let value) = node, local.isInRegister, writesLast(value) {
+      _ = temporary()                                  // so that the variable is not the newest register, which may be written early
+      return try expression(value, local.slot)
+    }
     try expression(node, temporary())
   }
 
@@ -290,7 +300,7 @@ struct Compiler {
     for (local, value) in bindings {
       let slot = temporary()
       try expression(value, slot)
-      if local.isAssigned { emit(.makeBox, a: slot) }
+      if local.isBoxed { emit(.makeBox, a: slot) }
       local.slot = slot
     }
   }
@@ -298,7 +308,7 @@ struct Compiler {
     for local in locals {
       local.slot = temporary()
       emit(.loadImmediate, a: local.slot, b: Int(Value.nil.bits))
-      if local.isAssigned { emit(.makeBox, a: local.slot) }
+      if local.isBoxed { emit(.makeBox, a: local.slot) }
     }
   }
 
@@ -370,7 +380,7 @@ struct Compiler {
     case .global(let index, _): target = .global(index)
     // In tail position that is a jump, see `tail`.
     case .enclosingFunction where !tail && lambda.required == n && !lambda.hasRest: target = .own
-    case .local(let local) where !local.isAssigned && !tail: target = .local(local.slot)
+    case .local(let local) where !local.isBoxed && !tail: target = .local(local.slot)
     default: try expression(function, window)
     }
     for argument in arguments { try expression(argument, temporary()) }

@@ -51,6 +51,10 @@ enum Op: UInt8 {
   case reverse
   /// [a] ← element [c] of the vector [b]; element [b] of the vector [a] ← [c].
   case vectorRef, vectorSet
+  /// If the global c reads a field of records of the type of [b]: [a] ← that field, and the next n instructions are skipped, which call the global.
+  case field
+  /// The same if it changes a field of [a]: that field ← [b].
+  case setField
 
   /// Call [a] with the n arguments [a+1]…; the result goes to [a]. `Global`: the function is global b | c << 16.
   case call, callGlobal, callSelf

@@ -15,7 +15,7 @@ final class Namespace {
 
   /// The symbol whose global a name refers to.
   func resolve(_ name: Value, _ machine: Machine) -> Value {
-    if let known = table[name.bits] { return known }
+    if !table.isEmpty, let known = table[name.bits] { return known }
     guard isLibrary, machine.specialForms[name.bits] == nil else { return name }
     let known = name.length
     if known != 0, machine.globals[known - 1] != .unbound || machine.pending[known - 1] != nil { return name }

@@ -1,9 +1,12 @@
 /// A variable of a function.
 final class Local {
   let name: Value
-  /// Assigned after it was bound, or captured before. Such a variable lives in a box, because a re-entered continuation and
+  /// Assigned after it was bound, or captured before. Such a variable mostly lives in a box, because a re-entered continuation and
   /// every closure must see the same value.
   var isAssigned = false
+  /// Assigned, and in a register all the same, see `RegisterVariables`.
+  var isInRegister = false
+  var isBoxed: Bool { isAssigned && !isInRegister }
   var isCaptured = false
   /// Stands for the running closure itself, which no variable holds, so it cannot be assigned.
   var isSelf = false
@@ -27,6 +30,8 @@ final class Lambda {
   /// Number of parameters before `&rest`.
   var required = 0
   var hasRest = false
+  /// Whether a variable of its own is assigned in it.
+  var assignsLocals = false
   /// A form at top level, which runs once.
   var isTopLevel = false
   /// Written in the prelude: its primitives are the true ones, and it is never compiled anew.

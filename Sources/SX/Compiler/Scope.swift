@@ -15,7 +15,7 @@ final class Scope {
   /// How many variables of each name are visible in the whole chain of scopes. Most names that are looked up are global, and this says so
   /// without a walk, which keeps deep nesting linear.
   private final class Names {
-    var counts = IntegerTable<Int>()
+    var counts = IdentityMap<Int>()
     var serial = 0
     let aliases: AliasTable
     init(_ aliases: AliasTable) { self.aliases = aliases }

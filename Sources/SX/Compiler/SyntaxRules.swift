@@ -17,7 +17,9 @@ struct SyntaxRules {
 
   indirect enum Template {
     case variable(Value)
+    /// A name that gets a new identity in every expansion.
     case symbol(Value)
+    /// Any other datum, and a word that is looked for by name.
     case constant(Value)
     /// Each element with the number of ellipses behind it.
     case list([(Template, ellipses: Int)], rest: Template?)
@@ -126,7 +128,7 @@ struct SyntaxRulesReader {
   private func template(_ item: Analyzer.Item, depth: Int, escaped: Bool) throws -> SyntaxRules.Template {
     let v = item.value
     if v.isKind(.symbol) {
-      guard let wanted = variables[v.bits] else { return .symbol(v) }
+      guard let wanted = variables[v.bits] else { return SyntaxRules.plainWords.contains(v.text) ? .constant(v) : .symbol(v) }
       guard depth >= wanted else { throw analyzer.syntaxError("the pattern variable `\(v.text)` needs \(wanted == 1 ? "an ellipsis" : "\(wanted) ellipses") in the template", item.span) }
       return .variable(v)
     }
@@ -185,7 +187,7 @@ struct SyntaxRulesExpansion {
   private let span: SourceSpan
   /// What a name means where the macro is used: nil for a global one.
   private let isBound: (Value) -> Bool
-  private var aliases: [UInt64: Value] = [:]
+  private var aliases = IdentityMap<Value>()
 
   init(_ analyzer: Analyzer, _ macro: Macro, _ span: SourceSpan, isBound: @escaping (Value) -> Bool) {
     self.analyzer = analyzer
@@ -198,7 +200,7 @@ struct SyntaxRulesExpansion {
   /// The expansion of the form by the first rule that fits, or nil.
   mutating func expand(_ form: [Analyzer.Item], _ rules: SyntaxRules) throws -> Value? {
     for (pattern, template) in rules.rules {
-      var matches: [UInt64: Match] = [:]
+      var matches = IdentityMap<Match>()
       guard case .list(let before, let repeated, let after, let rest) = pattern else { continue }
       if try matchList(form.dropFirst(), before, repeated, after, rest, &matches) {
         return try build(template, matches).value
@@ -207,7 +209,7 @@ struct SyntaxRulesExpansion {
     return nil
   }
 
-  private func match(_ item: Analyzer.Item, _ pattern: SyntaxRules.Pattern, _ matches: inout [UInt64: Match]) throws -> Bool {
+  private func match(_ item: Analyzer.Item, _ pattern: SyntaxRules.Pattern, _ matches: inout IdentityMap<Match>) throws -> Bool {
     switch pattern {
     case .anything: return true
     case .variable(let name):
@@ -227,7 +229,7 @@ struct SyntaxRulesExpansion {
 
   private func matchList(
     _ items: ArraySlice<Analyzer.Item>, _ before: [SyntaxRules.Pattern], _ repeated: SyntaxRules.Pattern?, _ after: [SyntaxRules.Pattern], _ rest: SyntaxRules.Pattern?,
-    _ matches: inout [UInt64: Match]
+    _ matches: inout IdentityMap<Match>
   ) throws -> Bool {
     let needed = before.count + after.count
     try machine.charge(8 * items.count)
@@ -239,10 +241,10 @@ struct SyntaxRulesExpansion {
     }
     if let repeated {
       let count = items.count - needed
-      var rounds: [[UInt64: Match]] = []
+      var rounds: [IdentityMap<Match>] = []
       rounds.reserveCapacity(count)
       for _ in 0..<count {
-        var round: [UInt64: Match] = [:]
+        var round = IdentityMap<Match>()
         guard try match(items[at], repeated, &round) else { return false }
         rounds.append(round)
         at += 1
@@ -268,7 +270,7 @@ struct SyntaxRulesExpansion {
     }
   }
 
-  private mutating func build(_ template: SyntaxRules.Template, _ matches: [UInt64: Match]) throws -> (value: Value, span: SourceSpan) {
+  private mutating func build(_ template: SyntaxRules.Template, _ matches: IdentityMap<Match>) throws -> (value: Value, span: SourceSpan) {
     switch template {
     case .variable(let name):
       guard case .one(let v, let place)? = matches[name.bits] else { throw analyzer.syntaxError("an ellipsis is missing in the template of `\(macro.name)`", span) }
@@ -309,7 +311,7 @@ struct SyntaxRulesExpansion {
     }
   }
 
-  private mutating func add(_ template: SyntaxRules.Template, _ ellipses: Int, _ matches: [UInt64: Match], _ parts: inout [(value: Value, span: SourceSpan)]) throws {
+  private mutating func add(_ template: SyntaxRules.Template, _ ellipses: Int, _ matches: IdentityMap<Match>, _ parts: inout [(value: Value, span: SourceSpan)]) throws {
     if ellipses == 0 { return parts.append(try build(template, matches)) }
     var count: Int?
     var repeated: [(UInt64, [Match])] = []
@@ -342,14 +344,10 @@ struct SyntaxRulesExpansion {
   /// The identity that a symbol of the template has in this expansion.
   private mutating func alias(_ name: Value) -> Value {
     if let known = aliases[name.bits] { return known }
-    let text = name.text
-    var result = name
-    if !SyntaxRules.plainWords.contains(text) {
-      result = machine.heap.uninternedSymbol(name, isAlias: true)
-      // A macro at top level knows nothing local: what its template mentions is global.
-      let original = macro.serial == 0 ? machine.stripped(name) : name
-      machine.aliases.add(result, AliasTable.Entry(original: original, serial: macro.serial, namespace: macro.namespace))
-    }
+    let result = machine.heap.uninternedSymbol(name, isAlias: true)
+    // A macro at top level knows nothing local: what its template mentions is global.
+    let original = macro.serial == 0 ? machine.stripped(name) : name
+    machine.aliases.add(result, AliasTable.Entry(original: original, serial: macro.serial, namespace: macro.namespace))
     aliases[name.bits] = result
     return result
   }

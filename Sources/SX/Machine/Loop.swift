@@ -274,6 +274,19 @@ extension Machine {
         case .vectorRef: base[ip.a] = try vectorElement(base[ip.b], base[ip.c])
         case .vectorSet: try setVectorElement(base[ip.a], base[ip.b], base[ip.c])
 
+        case .field:
+          let f = globals[ip.c], record = base[ip.b]
+          if f.isFieldAccess(arity: 1), record.isRecord(of: f) {
+            base[ip.a] = record.word(f.fieldWord)
+            ip += Int(ip.n)
+          }
+        case .setField:
+          let f = globals[ip.c], record = base[ip.a]
+          if f.isFieldAccess(arity: 2), record.isRecord(of: f) {
+            record.setWord(f.fieldWord, base[ip.b])
+            ip += Int(ip.n)
+          }
+
         // MARK: Calls
         case .restart:
           let f = base[-1]

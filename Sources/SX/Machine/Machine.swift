@@ -19,8 +19,8 @@ final class Machine {
   var pending = PendingDefinitions()
   /// The texts of the prelude, for documentation.
   var preludeFiles: [PreludeFile] = []
-  private(set) var specialForms = IntegerTable<SpecialForm>(capacity: 100)
-  private(set) var openCoded = IntegerTable<OpenCoded>(capacity: 64)
+  private(set) var specialForms = IdentityMap<SpecialForm>()
+  private(set) var openCoded = IdentityMap<OpenCoded>()
   private var originals: [Bool] = Array(repeating: true, count: OpenCoded.allCases.count)
   private(set) var natives: [Native] = []
   /// Makes a native at run time. It lives as long as the machine.
@@ -30,7 +30,7 @@ final class Machine {
   }
   /// By index of the global; `unbound` where no primitive has the name.
   private var originalNatives: [Value] = []
-  private var staticSymbols = IntegerTable<Value>(capacity: 64)
+  private var staticSymbols = IdentityMap<Value>()
   /// Names of the expansions of the form that is being compiled.
   let aliases = AliasTable()
   /// What global names mean outside libraries.
@@ -41,6 +41,7 @@ final class Machine {
   var libraryGlobals: [Value] = []
   /// Types of records, by number.
   var recordTypes: [RecordType] = []
+  var patterns = PatternCache()
 
   // MARK: Programs
 

@@ -45,33 +45,19 @@ struct ParameterType: Sendable {
   static let associative = ParameterType(name: "dict or list", mask: TypeBit.list | TypeBit.nil | TypeBit.dict)
 }
 
-/// The kinds of value that parameter types are made of.
+/// The kinds of value that parameter types are made of: one bit for each kind of cell, and the upper ones for what is no cell.
 enum TypeBit {
-  static let integer: UInt32 = 1, float: UInt32 = 2, string: UInt32 = 4, symbol: UInt32 = 8, keyword: UInt32 = 16, list: UInt32 = 32, `nil`: UInt32 = 64
-  static let boolean: UInt32 = 128, character: UInt32 = 256, dict: UInt32 = 512, closure: UInt32 = 1024, native: UInt32 = 2048, object: UInt32 = 4096, rational: UInt32 = 8192
+  private static func of(_ kinds: Kind...) -> UInt32 { kinds.reduce(0) { $0 | 1 << UInt32($1.rawValue) } }
+  private static let fix: UInt32 = 1 << 31, end = of(Value.end), endOfFile = of(Value.endOfFile)
+  static let float = 1 << 30 | of(.double), `nil` = of(Value.nil), boolean = of(Value.true) | of(Value.false), character = of(Value.character("a"))
+  static let integer = fix | of(.int), list = end | of(.pair, .slice, .mutableList)
+  static let string = of(.string), symbol = of(.symbol), keyword = of(.keyword), dict = of(.dict), closure = of(.closure), native = of(.native), rational = of(.rational)
+  static let object = endOfFile | of(.object, .record, .box, .storage, .entries, .node, .code, .handler)
 
-  static func of(_ v: Value) -> UInt32 {
-    if v.isFix { return integer }
-    if v.isFlo { return float }
-    if v.isCell {
-      switch v.kind {
-      case .pair, .slice, .mutableList: return list
-      case .string: return string
-      case .dict: return dict
-      case .closure: return closure
-      case .symbol: return symbol
-      case .keyword: return keyword
-      case .native: return native
-      case .int: return integer
-      case .double: return float
-      case .rational: return rational
-      default: return object
-      }
-    }
-    if v.isNil { return `nil` }
-    if v.isBool { return boolean }
-    if v == .end { return list }
-    return v.isCharacter ? character : v == .endOfFile ? object : 0
+  /// Kinds are at most 20; the immediates, whose low bytes are 8 apart, have the bits from 21 to 27.
+  @inline(__always) static func of(_ v: Value) -> UInt32 {
+    if v.isCell { return 1 &<< UInt32(UInt8(truncatingIfNeeded: v.header &>> 8)) }
+    return v.isFix ? 1 << 31 : v.isFlo ? 1 << 30 : 1 &<< (21 &+ UInt32(UInt8(truncatingIfNeeded: v.bits) &>> 3))
   }
 }
 
@@ -121,6 +107,7 @@ final class Native: Sendable {
   let body: Body
   let control: Control
   let isControl: Bool
+  let fieldAccess: FieldAccess?
   private let arity: Arity
   /// Masks of the parameters; arguments beyond them have the last one. In raw memory that is written once, because every call of a primitive reads it.
   private nonisolated(unsafe) let masks: UnsafeMutablePointer<UInt32>
@@ -129,10 +116,12 @@ final class Native: Sendable {
   private let neededBit: UInt32
   /// How many bytes it may take for each element, entry or byte of its arguments.
   fileprivate let growth: Int
-  /// Whether the number of its arguments is all that has to be looked at.
+  /// Whether nothing has to be known of its arguments but their number.
   private let takesAnything: Bool
+  /// Whether more has to be looked at than the number and the types of its arguments.
+  private let needsMore: Bool
 
-  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, growth: Int = 0, file: StaticString, line: Int, body: Body?, control: Control?) {
+  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, growth: Int = 0, fieldAccess: FieldAccess? = nil, file: StaticString, line: Int, body: Body?, control: Control?) {
     self.name = name
     self.aliasOf = aliasOf
     self.capability = capability
@@ -143,6 +132,7 @@ final class Native: Sendable {
     self.doc = doc
     self.example = example
     isControl = control != nil
+    self.fieldAccess = fieldAccess
     self.body = body ?? { _, _ in fatalError("\(name) has no body") }
     self.control = control ?? { _, _, _ in fatalError("\(name) does not change control") }
     arity = Arity(required: parameters.reduce(0) { $0 + ($1.presence == .required ? 1 : 0) }, most: parameters.last?.presence == .rest ? Int.max : parameters.count)
@@ -152,13 +142,14 @@ final class Native: Sendable {
     lastMask = max(0, parameters.count - 1)
     neededBit = capability.map { $0 == .environment ? 0 : $0.bit } ?? 0
     self.growth = growth
-    takesAnything = neededBit == 0 && growth == 0 && parameters.allSatisfy { $0.type.mask == .max }
+    takesAnything = parameters.allSatisfy { $0.type.mask == .max }
+    needsMore = neededBit != 0 || growth > 0
   }
   deinit { masks.deallocate() }
 
   /// Calls it with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when it changed the machine's state and the value arrives in `window[0]`.
   @inline(never) func invoke(_ machine: Machine, _ window: Registers, _ n: Int) throws -> Value {
-    try check(machine, window + 1, n)
+    if !accepts(window + 1, n) || needsMore { try check(machine, window + 1, n) }
     if isControl {
       try control(machine, window, n)
       return .unbound
@@ -166,31 +157,32 @@ final class Native: Sendable {
     return try body(machine, Arguments(base: window + 1, count: n))
   }
 
-  /// Every call of a primitive comes by here: what is wrong is said elsewhere.
-  @inline(__always) private func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
-    if !arity.accepts(n) { throw wrongCount(machine, n) }
-    if takesAnything { return }
-    if machine.granted.pointee & neededBit != neededBit { try refuse(machine) }
+  /// Are number and types of the arguments right? Every call of a primitive comes by here: there is no call in it, and what is wrong is said elsewhere.
+  @inline(__always) private func accepts(_ base: Registers, _ n: Int) -> Bool {
+    if !arity.accepts(n) { return false }
+    if takesAnything { return true }
     var i = 0
     while i < n {
-      let mask = masks[i < lastMask ? i : lastMask]
-      if mask != .max, mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
+      if masks[i < lastMask ? i : lastMask] & TypeBit.of(base[i]) == 0 { return false }
       i &+= 1
+    }
+    return true
+  }
+  @inline(never) private func check(_ machine: Machine, _ base: Registers, _ n: Int) throws {
+    if !arity.accepts(n) { throw machine.error(arity.message(name, n), hint: "usage: \(signature)") }
+    if machine.granted.pointee & neededBit != neededBit, let capability { try machine.demand(capability, name) }
+    for i in 0..<n {
+      let mask = masks[min(i, lastMask)]
+      if mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
     }
     if growth > 0 { try machine.reserve(for: Arguments(base: base, count: n), growth) }
   }
-  @inline(never) private func wrongCount(_ machine: Machine, _ n: Int) -> Raise {
-    machine.error(arity.message(name, n), hint: "usage: \(signature)")
-  }
-  @inline(never) private func refuse(_ machine: Machine) throws {
-    if let capability { try machine.demand(capability, name) }
-  }
   /// Arithmetic takes more than numbers while `set-strict!` is off.
-  @inline(never) private func coerced(_ machine: Machine, _ i: Int, _ v: Value, _ mask: UInt32) throws -> Value {
+  private func coerced(_ machine: Machine, _ i: Int, _ v: Value, _ mask: UInt32) throws -> Value {
     if !machine.isStrict, group == "numbers", let number = machine.coerced(v), mask & TypeBit.of(number) != 0 { return number }
     throw wrongType(machine, i, v)
   }
-  @inline(never) private func wrongType(_ machine: Machine, _ i: Int, _ v: Value) -> Raise {
+  private func wrongType(_ machine: Machine, _ i: Int, _ v: Value) -> Raise {
     machine.wrongType(name, i + 1, parameters[min(i, parameters.count - 1)].type, v)
   }
 

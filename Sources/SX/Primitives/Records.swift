@@ -61,8 +61,8 @@ extension Machine {
     return i
   }
 
-  private func native(_ name: String, _ parameters: [NativeParameter], _ doc: String, _ body: @escaping Native.Body) -> Value {
-    makeNative(Native(name: name, group: "records", parameters: parameters, doc: doc, example: "", file: #fileID, line: #line, body: body, control: nil))
+  private func native(_ name: String, _ parameters: [NativeParameter], _ doc: String, _ access: FieldAccess? = nil, _ body: @escaping Native.Body) -> Value {
+    makeNative(Native(name: name, group: "records", parameters: parameters, doc: doc, example: "", fieldAccess: access, file: #fileID, line: #line, body: body, control: nil))
   }
 
   fileprivate func recordConstructor(_ type: RecordType, _ name: String, _ indices: [Int], variant: Bool) -> Value {
@@ -84,13 +84,13 @@ extension Machine {
     return wrongType(name, 1, type.name, got)
   }
   fileprivate func recordAccessor(_ type: RecordType, _ index: Int, _ name: String) -> Value {
-    native(name, [required("record")], "The field `\(type.fields[index])` of a \(type.name).") { m, args in
+    native(name, [required("record")], "The field `\(type.fields[index])` of a \(type.name).", FieldAccess(type: type.number, field: index, isModifier: false)) { m, args in
       guard args[0].isKind(.record), args[0].recordTypeNumber == type.number else { throw m.otherRecord(name, type, args[0]) }
       return args[0].field(index)
     }
   }
   fileprivate func recordModifier(_ type: RecordType, _ index: Int, _ name: String) -> Value {
-    native(name, [required("record"), required("value")], "Gives the field `\(type.fields[index])` of a \(type.name) another value, and returns it.") { m, args in
+    native(name, [required("record"), required("value")], "Gives the field `\(type.fields[index])` of a \(type.name) another value, and returns it.", FieldAccess(type: type.number, field: index, isModifier: true)) { m, args in
       guard args[0].isKind(.record), args[0].recordTypeNumber == type.number else { throw m.otherRecord(name, type, args[0]) }
       args[0].setField(index, args[1])
       return args[1]

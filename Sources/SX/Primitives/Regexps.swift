@@ -3,6 +3,8 @@ final class Regexp: HeapObject {
   let source: String
   let flags: String
   let program: RegexpProgram
+  /// For searches; nil when the program is none for it.
+  let automaton: RegexpAutomaton?
 
   /// Flags are any of `i`, `m`, `s` and `x`; `g` and `u` mean what holds anyway.
   init(_ source: String, flags: String) throws {
@@ -20,6 +22,7 @@ final class Regexp: HeapObject {
     self.source = source
     self.flags = String(flags.filter { "imsx".contains($0) }.sorted())
     program = try RegexpProgram(source, set)
+    automaton = RegexpAutomaton(program)
     pattern = (self.flags.isEmpty ? "" : "(?\(self.flags))") + Regexp.withoutEscapedQuotes(source)
   }
 
@@ -37,12 +40,26 @@ final class Regexp: HeapObject {
   }
 
   override var typeName: String { "regexp" }
-  override var externalBytes: Int { 256 + program.instructions.count * 24 }
+  override var externalBytes: Int { 256 + program.instructions.count * 24 + (automaton?.bytes ?? 0) }
   override func isEqual(to other: HeapObject) -> Bool { (other as? Regexp)?.pattern == pattern }
   override var contentHash: Int? { pattern.hashValue }
   /// As the reader reads it: a quote gets a backslash.
   override func describe(_ machine: Machine) -> String {
     "#\"" + pattern.unicodeScalars.reduce(into: "") { $0 += $1 == "\"" ? "\\\"" : String(Character($1)) } + "\""
+  }
+}
+
+/// The regexps that strings were compiled to lately: such a string mostly stands in a function that is called again.
+struct PatternCache {
+  private static let mostPatterns = 32, mostInstructions = 500
+  private var regexps: [String: Regexp] = [:]
+
+  subscript(source: String) -> Regexp? { regexps[source] }
+
+  mutating func add(_ regexp: Regexp) {
+    guard regexp.program.instructions.count <= PatternCache.mostInstructions else { return }
+    if regexps.count == PatternCache.mostPatterns { regexps = [:] }
+    regexps[regexp.source] = regexp
   }
 }
 
@@ -54,28 +71,37 @@ extension Machine {
   fileprivate func regexp(_ v: Value, _ name: String) throws -> Regexp {
     if v.isString {
       let source = v.text
-      do { return try Regexp(source, flags: "") } catch let e as RegexpError { throw regexpError(name, e, source) }
+      if let known = patterns[source] { return known }
+      do {
+        let made = try Regexp(source, flags: "")
+        patterns.add(made)
+        return made
+      } catch let e as RegexpError { throw regexpError(name, e, source) }
     }
     guard let regexp = v.object(as: Regexp.self) else { throw wrongType(name, 1, "regexp or string", v) }
     return regexp
   }
 
-  /// Every match from a scalar on, without overlaps; after an empty match the next one begins a scalar later.
-  fileprivate func matches(_ regexp: Regexp, _ text: Value, from: Int, most: Int = .max) throws -> [[Int]] {
-    var matcher = RegexpMatcher(regexp.program, self), all: [[Int]] = []
+  /// Every match from a scalar on, without overlaps; after an empty match the next one begins a scalar later. `groups`: whether they are asked for.
+  fileprivate func matches(_ regexp: Regexp, _ text: Value, from: Int, most: Int = .max, groups: Bool) throws -> RegexpMatches {
+    var search = RegexpSearch(regexp.program, regexp.automaton, self, groups: groups), all = RegexpMatches(slotCount: search.slots.count)
     let bytes = text.utf8
     var at = heap.byteOffset(of: text, scalar: from), lastEnd = -1
-    while all.count < most, at <= bytes.count, let slots = try matcher.match(bytes, from: at) {
-      if slots[1] > slots[0] || slots[0] != lastEnd { all.append(slots) }     // an empty match behind another match is none
-      try reserve(next: all.count, of: 48 + 8 * slots.count)
-      lastEnd = slots[1]
-      at = slots[1] > slots[0] ? slots[1] : slots[1] < bytes.count ? slots[1] + UTF8Text.width(bytes[slots[1]]) : bytes.count + 1
+    while all.count < most, at <= bytes.count, try search.next(bytes, from: at) {
+      let start = search.slots[0], end = search.slots[1]
+      if end > start || start != lastEnd { all.append(search.slots) }         // an empty match behind another match is none
+      try reserve(next: all.count, of: 8 * all.slotCount)
+      lastEnd = end
+      at = end > start ? end : end < bytes.count ? end + UTF8Text.width(bytes[end]) : bytes.count + 1
     }
     return all
   }
 
-  /// Matches as data; scalars are counted on from one match to the next, so that many matches cost no more than the text is long.
-  fileprivate func matchDicts(_ regexp: Regexp, _ text: Value, _ all: [[Int]]) throws -> [Value] {
+  /// A list of the matches as data; scalars are counted on from one match to the next, so that many matches cost no more than the text is long.
+  fileprivate func matchDicts(_ regexp: Regexp, _ text: Value, _ all: RegexpMatches) throws -> Value {
+    let match = heap.constantString("match"), start = heap.constantString("start"), end = heap.constantString("end")
+    let groups = heap.constantString("groups"), named = heap.constantString("named")
+    let groupCount = regexp.program.groupCount, names = regexp.program.groupNames.map { (heap.string($0.name), $0.number) }
     var byte = 0, scalar = 0
     func index(_ b: Int) -> Int {
       if text.isASCII { return b }
@@ -84,40 +110,50 @@ extension Machine {
       byte = b
       return scalar
     }
-    func group(_ slots: [Int], _ k: Int) -> Value {
-      slots[2 * k] < 0 || slots[2 * k + 1] < 0 ? .nil : heap.string(text.bytes + slots[2 * k], slots[2 * k + 1] - slots[2 * k])
+    func group(_ i: Int, _ k: Int) -> Value {
+      let start = all.start(i, group: k), end = all.end(i, group: k)
+      return start < 0 || end < 0 ? .nil : heap.string(text.bytes + start, end - start)
     }
-    return try all.map { slots in
-      try charge(64 + 32 * slots.count)
-      let d = heap.dict(capacity: 5)
-      heap.set(d, heap.string("match"), group(slots, 0))
-      heap.set(d, heap.string("start"), .fix(index(slots[0])))
-      heap.set(d, heap.string("end"), .fix(index(slots[1])))
-      heap.set(d, heap.string("groups"), heap.list((0..<regexp.program.groupCount).map { group(slots, $0 + 1) }))
-      if !regexp.program.groupNames.isEmpty {
-        let named = heap.dict(capacity: regexp.program.groupNames.count)
-        for (name, number) in regexp.program.groupNames { heap.set(named, heap.string(name), group(slots, number)) }
-        heap.set(d, heap.string("named"), named)
+    return try heap.list(count: all.count) { matches in
+      for i in 0..<all.count {
+        try charge(64 + 32 * all.slotCount)
+        matches[i] = heap.dict(count: names.isEmpty ? 4 : 5) { entries in
+          entries[0] = (match, group(i, 0))
+          entries[1] = (start, .fix(index(all.start(i))))
+          entries[2] = (end, .fix(index(all.end(i))))
+          entries[3] = (groups, heap.list(count: groupCount) { out in for k in 0..<groupCount { out[k] = group(i, k + 1) } })
+          if !names.isEmpty {
+            let byName = heap.dict(capacity: names.count)
+            for (name, number) in names { heap.set(byName, name, group(i, number)) }
+            entries[4] = (named, byName)
+          }
+        }
       }
-      return d
     }
   }
 
+  /// The first match as data, or nil.
+  fileprivate func firstMatch(_ regexp: Regexp, _ text: Value, _ all: RegexpMatches) throws -> Value {
+    all.count == 0 ? .nil : heap.element(try matchDicts(regexp, text, all), 0)
+  }
+
   fileprivate func replaced(_ regexp: Regexp, _ text: Value, _ replacement: Value, _ name: StaticString, most: Int) throws -> Value {
-    let all = try matches(regexp, text, from: 0, most: most)
-    if all.isEmpty { return text }
+    let all = try matches(regexp, text, from: 0, most: most, groups: replacement.utf8.contains(UInt8(ascii: "$")))
+    if all.count == 0 { return text }
     let template = try RegexpTemplate(replacement.text, regexp.program, self, "\(name)")
     var out = ByteWriter(capacity: text.byteCount + 64), end = 0
-    for slots in all {
-      out.append(text.bytes + end, slots[0] - end)
+    for i in 0..<all.count {
+      out.append(text.bytes + end, all.start(i) - end)
       for part in template.parts {
         switch part {
         case .text(let bytes): out.append(bytes)
-        case .group(let k): if slots[2 * k] >= 0, slots[2 * k + 1] >= 0 { out.append(text.bytes + slots[2 * k], slots[2 * k + 1] - slots[2 * k]) }
+        case .group(let k):
+          let from = all.start(i, group: k), to = all.end(i, group: k)
+          if from >= 0, to >= 0 { out.append(text.bytes + from, to - from) }
         }
       }
       if out.count > 1 << 20 { try checkLength(name, out.count) }
-      end = slots[1]
+      end = all.end(i)
     }
     out.append(text.bytes + end, text.byteCount - end)
     return try string(name, out)
@@ -194,20 +230,21 @@ extension NativeTable {
     }
     add("regexp-match", required("regexp", .pattern), required("string", .string), optional("from", .integer), doc: "The first match at or after the scalar `from` (0): a dict with `match`, `start`, `end`, `groups` (nil for one that took no part) and, when there are named groups, `named`. nil when there is none.", example: "(regexp-match \"b(.)\" \"abc\") → {:match \"bc\" :start 1 :end 3 :groups (\"c\")}") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match")
-      return try m.matchDicts(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match"), most: 1)).first ?? .nil
+      return try m.firstMatch(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match"), most: 1, groups: true))
     }
     add("regexp-match-all", required("regexp", .pattern), required("string", .string), optional("from", .integer), doc: "Every match at or after the scalar `from` (0), as `regexp-match` shows one; they do not overlap.", example: "(map (fn (m) (get m :match)) (regexp-match-all \"[0-9]+\" \"1 22 3\")) → (\"1\" \"22\" \"3\")") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match-all")
-      return m.heap.list(try m.matchDicts(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match-all"))))
+      return try m.matchDicts(regexp, args[1], m.matches(regexp, args[1], from: try start(m, args, "regexp-match-all"), groups: true))
     }
     add("regexp-test", required("regexp", .pattern), required("string", .string), doc: "Does it match anywhere in the string?", example: "(regexp-test \"^[a-z]+$\" \"abc\") → true") { m, args in
-      try .bool(!m.matches(m.regexp(args[0], "regexp-test"), args[1], from: 0, most: 1).isEmpty)
+      try .bool(m.matches(m.regexp(args[0], "regexp-test"), args[1], from: 0, most: 1, groups: false).count > 0)
     }
     alias("regexp-matches?")
     add("regexp-match-whole", required("regexp", .pattern), required("string", .string), doc: "The match of the whole string, as `regexp-match` shows one, or nil.", example: "(regexp-match-whole \"a|ab\" \"ab\") → {:match \"ab\" :start 0 :end 2 :groups ()}") { m, args in
       let regexp = try m.regexp(args[0], "regexp-match-whole")
-      var matcher = RegexpMatcher(regexp.program, m)
-      return try m.matchDicts(regexp, args[1], matcher.match(args[1].utf8, from: 0, whole: true).map { [$0] } ?? []).first ?? .nil
+      var matcher = RegexpMatcher(regexp.program, m), all = RegexpMatches(slotCount: regexp.program.slotCount)
+      if try matcher.match(args[1].utf8, from: 0, whole: true) { all.append(matcher.found) }
+      return try m.firstMatch(regexp, args[1], all)
     }
     add("regexp/-replace", required("regexp", .pattern), required("string", .string), required("replacement", .string), required("all"), doc: "The string with the first match, or every one, replaced by a template.") { m, args in
       let all = !args[3].isFalsy
@@ -218,11 +255,12 @@ extension NativeTable {
       let limit = args.integer(2, default: .max)
       guard limit > 0 else { throw m.error("regexp-split: argument 3: expected a limit from 1, got \(limit)") }
       var pieces: [Value] = [], end = 0
-      for slots in try m.matches(regexp, text, from: 0) where pieces.count < limit - 1 {
-        if slots[0] == slots[1], slots[0] == 0 || slots[0] == text.byteCount { continue }
-        pieces.append(m.heap.string(text.bytes + end, slots[0] - end))
+      let all = try m.matches(regexp, text, from: 0, groups: false)
+      for i in 0..<all.count where pieces.count < limit - 1 {
+        if all.start(i) == all.end(i), all.start(i) == 0 || all.start(i) == text.byteCount { continue }
+        pieces.append(m.heap.string(text.bytes + end, all.start(i) - end))
         try m.reserve(next: pieces.count, of: 8)
-        end = slots[1]
+        end = all.end(i)
       }
       pieces.append(m.heap.string(text.bytes + end, text.byteCount - end))
       return m.heap.list(pieces)

@@ -39,6 +39,8 @@ struct RegexpMatcher {
   private var next: Threads
   private var stack: [Step] = []
   private var slots: [Int]
+  /// Beginning and end in bytes of the match that was found last and of each of its groups; -1 for a group that took no part.
+  private(set) var found: [Int]
 
   init(_ program: RegexpProgram, _ machine: Machine) {
     self.program = program
@@ -47,25 +49,26 @@ struct RegexpMatcher {
     current = Threads(program.instructions.count, slotCount)
     next = current
     slots = Array(repeating: -1, count: slotCount)
+    found = slots
   }
 
-  /// The first match that begins at or after byte `from`: beginning and end of the whole and of each group in bytes, -1 for a group that
-  /// took no part. `whole`: the match must begin at `from` and end at the end of the text. Throws when the evaluation has to end.
-  mutating func match(_ text: UnsafeBufferPointer<UInt8>, from: Int, whole: Bool = false) throws -> [Int]? {
+  /// Looks for the first match that begins at or after byte `from`, which is then in `found`. `whole`: the match must begin at `from` and end
+  /// at the end of the text. Throws when the evaluation has to end.
+  mutating func match(_ text: UnsafeBufferPointer<UInt8>, from: Int, whole: Bool = false) throws -> Bool {
     let n = text.count
-    var found: [Int]?
+    var isFound = false
     var at = from
     current.count = 0
     while true {
       if current.count == 0 {
-        if found != nil || at > from && (whole || program.isAnchored) { break }
+        if isFound || at > from && (whole || program.isAnchored) { break }
         if program.isAnchored, at > 0 { break }
         if !program.prefix.isEmpty, !whole {
           guard let candidate = program.prefix.withUnsafeBufferPointer({ Bytes.find($0, in: text, from: at) }) else { break }
           at = candidate
         }
       }
-      if found == nil, !(whole && at > from) {
+      if !isFound, !(whole && at > from) {
         for k in 0..<slotCount { slots[k] = -1 }
         RegexpMatcher.follow(program, 0, at, text, &current, &slots, &stack)
       }
@@ -82,30 +85,17 @@ struct RegexpMatcher {
       next.count = 0
       try machine.charge(1 + current.count)
       var k = 0
-      threads: while k < current.count {
+      while k < current.count {
         let place = current.dense[k]
         k += 1
         let instruction = program.instructions[Int(place)]
-        let goesOn: Bool
-        switch instruction.operation {
-        case .match:
-          if whole, at < n { continue threads }
-          found = Array(current.slots[(Int(place) * slotCount)..<(Int(place + 1) * slotCount)])
-          break threads                                        // whoever comes later has less right
-        case .scalar: goesOn = c == UInt32(bitPattern: instruction.x)
-        case .foldedScalar: goesOn = c != .max && CaseFold.fold(c) == UInt32(bitPattern: instruction.x)
-        case .set: goesOn = c != .max && program.sets[Int(instruction.x)].contains(c)
-        case .foldedSet:
-          guard c != .max else { continue threads }
-          let set = program.sets[Int(instruction.x)], folded = CaseFold.fold(c)
-          goesOn = set.negated
-            ? set.contains(c) && set.contains(folded) && set.contains(CaseFold.upper(folded))
-            : set.contains(c) || set.contains(folded) || set.contains(CaseFold.upper(folded))
-        case .any: goesOn = c != .max
-        case .anyInLine: goesOn = c != .max && c != 10
-        case .split, .jump, .save, .assert: continue threads
+        if instruction.operation == .match {
+          if whole, at < n { continue }
+          for s in 0..<slotCount { found[s] = current.slots[Int(place) * slotCount + s] }
+          isFound = true
+          break                                                // whoever comes later has less right
         }
-        if goesOn {
+        if program.takes(instruction, c) {
           for s in 0..<slotCount { slots[s] = current.slots[Int(place) * slotCount + s] }
           RegexpMatcher.follow(program, place + 1, at + width, text, &next, &slots, &stack)
         }
@@ -114,7 +104,7 @@ struct RegexpMatcher {
       if at >= n { break }
       at += width
     }
-    return found
+    return isFound
   }
 
   /// Adds the thread at a place, and those it reaches without taking anything of the text.

@@ -41,6 +41,24 @@ struct RegexpProgram {
     (prefix, isAnchored) = RegexpProgram.beginning(of: node)
   }
 
+  /// Does the instruction take the scalar `c`? `.max` stands for the end of the text.
+  @inline(__always) func takes(_ instruction: Instruction, _ c: UInt32) -> Bool {
+    switch instruction.operation {
+    case .scalar: return c == UInt32(bitPattern: instruction.x)
+    case .foldedScalar: return c != .max && CaseFold.fold(c) == UInt32(bitPattern: instruction.x)
+    case .set: return c != .max && sets[Int(instruction.x)].contains(c)
+    case .foldedSet:
+      guard c != .max else { return false }
+      let set = sets[Int(instruction.x)], folded = CaseFold.fold(c)
+      return set.negated
+        ? set.contains(c) && set.contains(folded) && set.contains(CaseFold.upper(folded))
+        : set.contains(c) || set.contains(folded) || set.contains(CaseFold.upper(folded))
+    case .any: return c != .max
+    case .anyInLine: return c != .max && c != 10
+    case .split, .jump, .save, .assert, .match: return false
+    }
+  }
+
   private mutating func emit(_ instruction: Instruction) throws {
     guard instructions.count < RegexpProgram.mostInstructions else { throw RegexpProgram.tooLarge }
     instructions.append(instruction)

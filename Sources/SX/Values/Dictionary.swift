@@ -54,6 +54,13 @@ extension Heap {
     return Value(cell)
   }
 
+  /// A flat dict of `count` entries, which `fill` writes into the given memory. The keys differ, and are constants.
+  func dict(count: Int, _ fill: (UnsafeMutablePointer<(key: Value, value: Value)>) throws -> Void) rethrows -> Value {
+    let v = entries(capacity: DictRepresentation.flatCapacity(for: count))
+    try fill(UnsafeMutableRawPointer(v.cell + 1).assumingMemoryBound(to: (key: Value, value: Value).self))
+    return flatDict(entries: v, count: count)
+  }
+
   func entries(capacity: Int) -> Value {
     let cell = allocateLarge(words: 1 + 2 * capacity, header: Kind.entries.header(length: capacity))
     for i in 0..<(2 * capacity) { cell[1 + i] = Value.nil.bits }

@@ -74,9 +74,7 @@ final class Heap {
   /// Part of `externalBytes`.
   private var permanentBytes = 0
   private var internedBytes = 0
-  private var symbols: InternTable
-  private var keywords: InternTable
-  private var constants: InternTable
+  private let symbols: InternTable, keywords: InternTable, constants: InternTable
   /// Cells outside the slabs that are never collected.
   private var permanents: [Cell] = []
   /// 0.0, which has no inline form and is too frequent to be made anew.
@@ -111,9 +109,6 @@ final class Heap {
         b.deallocate()
       }
     }
-    symbols.deallocate()
-    keywords.deallocate()
-    constants.deallocate()
     for cell in permanents { cell.deallocate() }
     memory.deallocate()
     free.deallocate()
@@ -454,9 +449,14 @@ final class Heap {
 
   /// A native as a value. The caller keeps the native alive.
   func permanent(_ native: Native) -> Value {
-    let cell = Cell.allocate(capacity: 2)
+    let cell = Cell.allocate(capacity: 4)
     cell[0] = Kind.native.header | 1
     cell[1] = UInt64(UInt(bitPattern: Unmanaged.passUnretained(native).toOpaque()))
+    if let access = native.fieldAccess {
+      cell[0] |= access.headerBits
+      cell[2] = Value.fix(access.type).bits
+      cell[3] = UInt64(2 + access.field)
+    }
     permanents.append(cell)
     return Value(cell)
   }

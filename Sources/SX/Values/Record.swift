@@ -30,7 +30,24 @@ final class RecordType: Sendable {
   }
 }
 
+/// What a native does that only reads a field of a record, or changes it. Its cell says so as well, so that the machine's loop can do it without a call
+/// of Swift: header byte 3 is 1 and byte 2 the number of arguments, word 2 the number of the type, word 3 which word of the record the field is.
+struct FieldAccess: Sendable {
+  let type: Int
+  let field: Int
+  let isModifier: Bool
+
+  var headerBits: UInt64 { UInt64(isModifier ? 2 : 1) &<< 16 | 1 &<< 24 }
+}
+
 extension Value {
+  /// One comparison checks "only accesses a field" and "takes exactly n arguments".
+  @inline(__always) func isFieldAccess(arity n: UInt8) -> Bool {
+    isCell && UInt32(truncatingIfNeeded: header) &>> 8 == UInt32(Kind.native.rawValue) | UInt32(n) &<< 8 | 1 &<< 16
+  }
+  @inline(__always) var fieldWord: Int { Int(truncatingIfNeeded: cell[3]) }
+  @inline(__always) func isRecord(of access: Value) -> Bool { isKind(.record) && cell[1] == access.cell[2] }
+
   var recordTypeNumber: Int { word(1).fixValue }
   @inline(__always) func field(_ i: Int) -> Value { word(2 &+ i) }
   @inline(__always) func setField(_ i: Int, _ v: Value) { setWord(2 &+ i, v) }

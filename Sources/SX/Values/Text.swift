@@ -183,7 +183,7 @@ extension Heap {
 /// and carry the mark bit for ever, so the collector never looks at them.
 ///
 /// The upper half of a symbol's header is the index of its global plus one, or 0.
-struct InternTable {
+final class InternTable {
   private let kind: Kind
   private let seed: UInt64
   private var slots: UnsafeMutablePointer<Value>
@@ -198,7 +198,7 @@ struct InternTable {
     slots.initialize(repeating: .nil, count: capacity)
   }
 
-  func deallocate() {
+  deinit {
     for i in 0..<capacity where !slots[i].isNil {
       if slots[i].header & .variantHeaderBit != 0 { slots[i].bytes.deallocate() }
       slots[i].cell.deallocate()
@@ -207,7 +207,7 @@ struct InternTable {
   }
 
   /// The one cell with this text.
-  mutating func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> Value {
+  func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> Value {
     let n = bytes.count
     return withExtendedLifetime(bytes) {
       var empty: UInt8 = 0
@@ -248,7 +248,7 @@ struct InternTable {
   }
 
   /// Without memory for a bigger table this one goes on getting fuller, which it may do until there is none for cells either.
-  private mutating func grow() {
+  private func grow() {
     guard let bigger = SystemMemory.tryAllocate(capacity * 2, of: Value.self) else { return }
     let old = slots, oldCapacity = capacity
     capacity *= 2

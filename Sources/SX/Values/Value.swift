@@ -118,7 +118,7 @@ enum Kind: UInt8 {
   case string
   /// Interned texts, laid out as a string; a symbol's length is the index of its global plus one, see `InternTable`.
   case symbol, keyword
-  /// Word 1 an unretained `Native`, which lives as long as the machine.
+  /// Word 1 an unretained `Native`, which lives as long as the machine. Those that read or change a field of a record: see `FieldAccess`.
   case native
   /// Byte 2 the representation, see `Dictionary.swift`.
   case dict, entries, node
