@@ -13,10 +13,15 @@ run: build
 
 # Static: the program starts in half the time, and runs on machines without Swift. At a fixed address on Linux: nothing to relocate, which
 # is a tenth of the start and 4 MB of memory. Without its 33,000 symbols in the dynamic table, which the runtime searches at each start: another tenth.
-FIXED := $(shell [ "$$(uname)" = Linux ] && echo -Xlinker -no-pie -Xlinker --no-export-dynamic)
+FIXED := $(shell [ "$$(uname)" = Linux ] && echo -Xlinker -no-pie -Xlinker --no-export-dynamic -Xlinker -L.build/static)
+# Libraries that come as archives are linked in: the linker takes them from the first folder that has them, and there they are nothing else.
+# What is left to look up at each start is the C library: a third less of the start, and 2 MB.
+ARCHIVES := stdc++ readline tinfo z
 
 build: swift readline
-	swift build -c release --static-swift-stdlib --product sx $(FIXED)
+	@mkdir -p .build/static
+	@for name in $(ARCHIVES); do archive=$$(clang -print-file-name=lib$$name.a); [ ! -f "$$archive" ] || ln -sf "$$archive" .build/static/; done
+	swift build -c release --static-swift-stdlib --product sx $(FIXED) $$([ ! -f .build/static/libtinfo.a ] || echo -Xlinker -ltinfo)
 
 test: swift readline browser promtool python
 	swift build --build-tests

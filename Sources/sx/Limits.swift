@@ -59,7 +59,7 @@ struct MemorySize: ExpressibleByArgument {
     let machine = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].compactMap { path -> Int? in
       guard let bytes = try? Files.contents(of: path) else { return nil }
-      return Int(String(decoding: bytes, as: UTF8.self).prefix { $0.isNumber })
+      return Int(String(decoding: bytes.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }, as: UTF8.self))
     }
     return MemorySize(bytes: ([machine] + limits).filter { $0 > 0 }.min() ?? 1 << 30)
   }()

@@ -27,7 +27,7 @@ enum Program {
     _ body: @escaping @Sendable (Interpreter, SystemHost) throws -> Void
   ) -> Never {
     let configuration = SystemHost.Configuration(arguments: arguments, stopsServersOnSignals: stopsServersOnSignals, exitsOnSignals: exitsOnSignals, capabilities: capabilities)
-    let late = "took longer than \(Milliseconds.text((timeout ?? 0) * 1000))"
+    @Sendable func late() -> String { "took longer than \(Milliseconds.text((timeout ?? 0) * 1000))" }
     var status: Int32 = 1
     do {
       status = try InterpreterThread.run(configuration) { interpreter, host in
@@ -38,7 +38,7 @@ enum Program {
           mailbox.post { _ in }
         }
         let end = Deadline(seconds: timeout.map { $0 + grace }) {
-          complain("sx: \(late), and is inside of a primitive that cannot be interrupted")
+          complain("sx: \(late()), and is inside of a primitive that cannot be interrupted")
           SystemHost.endProcess(timedOut)
         }
         defer {
@@ -58,8 +58,8 @@ enum Program {
             try? interpreter.runAtExit()
             return 1
           }
-          var diagnostic = error as? Diagnostic ?? Diagnostic(message: late)
-          diagnostic.message = late
+          var diagnostic = error as? Diagnostic ?? Diagnostic(message: late())
+          diagnostic.message = late()
           show(diagnostic, on: host)
           return timedOut
         }

@@ -26,7 +26,7 @@ import Testing
   @Test func chunksArriveInOrderWhileTheHandlerRuns() async throws {
     let server = try await Self.server("(write \"one \") (perform {:op \"wait\" :args '(\"go\" 10000)}) (write \"two\")")
     let connection = try RawConnection(server.address)
-    try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    try await connection.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     #expect(try await connection.read(until: "one ").contains("HTTP/1.1 200"))
     try await server.evaluate("(perform {:op \"notify\" :args '(\"go\")})")
     // The end of the handler ends the stream: the final chunk.
@@ -39,7 +39,7 @@ import Testing
     // 64 MB in pieces of 64 KB: more than all socket buffers take.
     let server = try await Self.server("(let loop ((i 0)) (if (and (< i 1000) (write (repeat \"x\" 65536))) (loop (+ i 1)) nil))")
     let connection = try RawConnection(server.address)
-    try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    try await connection.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     // It comes to rest when they are full.
     var before = 0
     try await eventually {
@@ -51,6 +51,25 @@ import Testing
     #expect(before < 900, "the writer had gone \(before) pieces ahead")
     #expect(try await connection.readToEnd().utf8.count > 1000 * 65536)
     #expect(try await server.datum("(list written ended)") == [1000, true])
+    await server.stop()
+  }
+
+  @Test func connectionServesOthersAfterAStream() async throws {
+    let server = try await Self.server("(write \"one\")")
+    let connection = try RawConnection(server.address)
+    for _ in 1...3 {
+      try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+      #expect(try await connection.read(until: "\r\n0\r\n\r\n").hasSuffix("\r\n\r\n3\r\none\r\n0\r\n\r\n"))
+    }
+    await server.stop()
+  }
+
+  @Test func streamForAClientOfHTTP10EndsWithTheConnection() async throws {
+    let server = try await Self.server("(write \"one\") (write \"two\")")
+    let connection = try RawConnection(server.address)
+    try await connection.send("GET / HTTP/1.0\r\n\r\n")
+    let response = try await connection.readToEnd()
+    #expect(response.hasPrefix("HTTP/1.0 200 ") && response.hasSuffix("\r\n\r\nonetwo"))
     await server.stop()
   }
 

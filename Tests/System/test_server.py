@@ -1,5 +1,6 @@
 """The server as clients and operators meet it: what HTTP promises, how it stops, and what it makes of bad input."""
 
+import email.utils
 import os
 import signal
 import socket
@@ -43,6 +44,9 @@ KITCHEN = r"""
 (define (text request)
   (dream-response 200 {:content-type "text/plain; charset=utf-8" :x-word "Grüße"} "Grüße\n"))
 
+(define (farewell request)
+  (dream-response 200 {:connection "close"} "bye"))
+
 (define (split-header request)
   (dream-response 200 {:x-note "one\r\nx-smuggled: two"} "ok"))
 
@@ -61,6 +65,7 @@ KITCHEN = r"""
           (dream-get "/greet/:name" greet)
           (dream-get "/query" query)
           (dream-get "/text" text)
+          (dream-get "/farewell" farewell)
           (dream-get "/split-header" split-header)
           (dream-get "/nap/:ms" nap))))
 """
@@ -182,6 +187,57 @@ def test_connection_close_is_honoured(serve):
         connection.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         stream = connection.makefile("rb")
         assert read_response(stream).status == 200
+        assert stream.read() == b""
+
+
+def test_a_client_that_has_ended_its_output_gets_all_its_answers(serve):
+    server = serve(KITCHEN)
+    with server.connect() as connection:
+        connection.sendall("".join(f"GET /nap/{ms} HTTP/1.1\r\nhost: localhost\r\n\r\n" for ms in ("200", "100", "0")).encode())
+        connection.shutdown(socket.SHUT_WR)
+        stream = connection.makefile("rb")
+        assert [read_response(stream).json()["data"] for _ in range(3)] == ["200", "100", "0"]
+        assert stream.read() == b""
+
+
+def test_a_client_of_http_1_0_keeps_its_connection_only_when_it_asks(serve):
+    server = serve(KITCHEN)
+    with server.connect() as connection:
+        stream = connection.makefile("rb")
+        connection.sendall(b"GET /health HTTP/1.0\r\nconnection: keep-alive\r\n\r\n")
+        answer = read_response(stream)
+        assert (answer.status, answer.headers["connection"]) == (200, "keep-alive")
+        connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        answer = read_response(stream)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert stream.read() == b""
+
+
+def test_a_target_may_name_the_server_as_for_a_proxy(serve):
+    server = serve(KITCHEN)
+    with server.connect() as connection:
+        stream = connection.makefile("rb")
+        for target in ("http://localhost/greet/one", "HTTP://localhost:80/greet/one", "https://localhost/greet/one?x=/y"):
+            connection.sendall(f"GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+            assert read_response(stream).json()["data"] == "one"
+        for target in ("http://localhost", "http://localhost?x=1"):
+            connection.sendall(f"GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+            assert read_response(stream).status == server.get("/").status
+
+
+def test_a_response_is_dated(serve):
+    date = serve(KITCHEN).get("/health").headers["date"]
+    assert abs(email.utils.parsedate_to_datetime(date).timestamp() - time.time()) < 60
+    assert date == email.utils.format_datetime(email.utils.parsedate_to_datetime(date), usegmt=True)
+
+
+def test_a_handler_may_end_the_connection(serve):
+    server = serve(KITCHEN)
+    with server.connect() as connection:
+        connection.sendall(b"GET /farewell HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        stream = connection.makefile("rb")
+        answer = read_response(stream)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert stream.read() == b""
 
 

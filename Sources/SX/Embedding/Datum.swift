@@ -1,7 +1,7 @@
 /// Plain data, copied into and out of an interpreter. Unlike the values of an interpreter it may cross threads.
 ///
 /// Functions, rings, fibers and the like have no datum; turning one into a datum is an error.
-public indirect enum Datum: Sendable, Equatable {
+public enum Datum: Sendable, Equatable {
   /// nil.
   case null
   /// true or false.
@@ -76,32 +76,38 @@ extension Datum: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Expres
   }
 }
 
-/// Entries in order of insertion. Keys are equal when their scalars are. Lookup is O(1), by an index that is kept beside them.
+/// Entries in order of insertion. Keys are equal when their scalars are. Lookup is O(1), by an index that is kept beside many entries.
 public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiteral, Sequence {
   /// Keys and values in order of insertion.
   public private(set) var entries: [(key: String, value: Datum)] = []
+  /// Empty while there are so few entries that looking through them takes no longer.
   private var index: [Spelling: Int] = [:]
+  private static let mostUnindexed = 16
 
   /// A dict without entries.
   public init() {}
   public init(dictionaryLiteral elements: (String, Datum)...) {
     for (k, v) in elements { self[k] = v }
   }
+  /// Entries whose keys are known to differ: none is looked for. O(n).
+  public init(uniqueKeysWithValues entries: [(String, Datum)]) {
+    self.entries = entries.map { (key: $0, value: $1) }
+    reindex()
+  }
   /// The number of entries.
   public var count: Int { entries.count }
   /// Setting nil removes the entry, O(n).
   public subscript(key: String) -> Datum? {
-    get { index[Spelling(text: key)].map { entries[$0].value } }
+    get { place(of: key).map { entries[$0].value } }
     set {
-      switch (index[Spelling(text: key)], newValue) {
+      switch (place(of: key), newValue) {
       case (let i?, let value?): entries[i].value = value
       case (nil, let value?):
-        index[Spelling(text: key)] = entries.count
         entries.append((key, value))
+        if entries.count == Self.mostUnindexed + 1 { reindex() } else if entries.count > Self.mostUnindexed { index[Spelling(text: key)] = entries.count - 1 }
       case (let i?, nil):
         entries.remove(at: i)
-        index[Spelling(text: key)] = nil
-        for j in i..<entries.count { index[Spelling(text: entries[j].key)] = j }
+        reindex()
       case (nil, nil): break
       }
     }
@@ -112,11 +118,26 @@ public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiter
     a.count == b.count && a.entries.allSatisfy { b[$0.key] == $0.value }
   }
 
+  private func place(of key: String) -> Int? {
+    let spelling = Spelling(text: key)
+    return entries.count > Self.mostUnindexed ? index[spelling] : entries.firstIndex { Spelling(text: $0.key) == spelling }
+  }
+
+  private mutating func reindex() {
+    index = [:]
+    guard entries.count > Self.mostUnindexed else { return }
+    for (i, entry) in entries.enumerated() { index[Spelling(text: entry.key)] = i }
+  }
+
   /// As in SX, texts are equal when their scalars are; for Swift, an é of one scalar equals one of two.
   private struct Spelling: Hashable {
-    let text: String
+    var text: String
 
-    static func == (a: Spelling, b: Spelling) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+    static func == (a: Spelling, b: Spelling) -> Bool {
+      guard a.text.utf8.count == b.text.utf8.count else { return false }
+      var a = a, b = b
+      return a.text.withUTF8 { a in b.text.withUTF8 { b in a.elementsEqual(b) } }
+    }
     func hash(into hasher: inout Hasher) {
       var text = text
       text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
@@ -141,7 +162,10 @@ extension Machine {
     case .list(let all): return heap.list(all.map(value))
     case .dict(let d):
       let v = heap.dict(capacity: d.count)
-      for (k, item) in d.entries { heap.set(v, heap.string(k), value(item)) }
+      for (k, item) in d.entries {
+        var k = k
+        heap.set(v, k.withUTF8(heap.ownString), value(item))
+      }
       return v
     }
   }
@@ -161,9 +185,7 @@ extension Machine {
     case .keyword: return .keyword(v.text)
     case .pair, .slice, .mutableList: return .list(try ListElements(v).map { try datum($0, depth + 1) })
     case .dict:
-      var d = DatumDictionary()
-      for (k, item) in heap.entries(of: v) { d[k.text] = try datum(item, depth + 1) }
-      return .dict(d)
+      return .dict(DatumDictionary(uniqueKeysWithValues: try heap.entries(of: v).map { ($0.key.text, try datum($0.value, depth + 1)) }))
     default:
       if let bytevector = v.object(as: Bytevector.self) { return .bytes(bytevector.bytes) }
       throw error("a \(typeName(v)) cannot leave the interpreter as data")

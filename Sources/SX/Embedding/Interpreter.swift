@@ -83,16 +83,20 @@ public final class Interpreter {
   /// Runs fibers until the one that `start` makes has ended. Blocks while every fiber waits.
   @discardableResult
   func finish(_ start: (@escaping (Result<Handle, Diagnostic>) -> Void) throws -> FiberID) throws -> Handle {
-    var outcome: Result<Handle, Diagnostic>?
+    // Not a `Result`: to make the type of one that is nil, the runtime would look through all conformances for that of its error, at each start.
+    var value: Handle?, failure: Diagnostic?
     let run = machine.beginRun()
     defer { machine.endRun(run) }
     takeMail()
-    let fiber = try start { outcome = $0 }
+    let fiber = try start { outcome in
+      do throws(Diagnostic) { value = try outcome.get() } catch { failure = error }
+    }
     machine.awaited.append(fiber.number)
     defer { machine.awaited.removeLast() }
     while true {
-      machine.runReady { outcome != nil }
-      if let outcome { return try outcome.get() }
+      machine.runReady { value != nil || failure != nil }
+      if let value { return value }
+      if let failure { throw failure }
       if try endsForTime(fiber, run) { continue }
       if !takeMail(), !host.waitForEvents(self, until: run.deadline) {
         // The host has nothing to wait for; but somebody may have announced a job.

@@ -14,7 +14,7 @@ public final class Mailbox: Sendable {
     /// How many parties may still post: a mailbox with none and no job is one that stays empty forever.
     var expected = 0
     /// Tasks that wait for a job, by a number of their own.
-    var sleepers: [Int: CheckedContinuation<Void, Never>] = [:]
+    var sleepers: [(number: Int, continuation: CheckedContinuation<Void, Never>)] = []
     var nextSleeper = 0
   }
 
@@ -42,11 +42,11 @@ public final class Mailbox: Sendable {
     let (wasEmpty, sleepers) = state.withLock { state in
       state.expected -= count
       state.jobs.append(job)
-      defer { state.sleepers = [:] }
-      return (state.jobs.count == 1, state.sleepers.values)
+      defer { state.sleepers = [] }
+      return (state.jobs.count == 1, state.sleepers)
     }
     if wasEmpty { arrival.signal() }
-    for sleeper in sleepers { sleeper.resume() }
+    for sleeper in sleepers { sleeper.continuation.resume() }
   }
 
   // MARK: For whoever runs the interpreter
@@ -54,10 +54,10 @@ public final class Mailbox: Sendable {
   /// Lets the tasks that wait look around: another one has run their fibers.
   func wakeSleepers() {
     let sleepers = state.withLock { state in
-      defer { state.sleepers = [:] }
-      return state.sleepers.values
+      defer { state.sleepers = [] }
+      return state.sleepers
     }
-    for sleeper in sleepers { sleeper.resume() }
+    for sleeper in sleepers { sleeper.continuation.resume() }
   }
 
   /// Everything posted so far, and whether more may come.
@@ -92,14 +92,16 @@ public final class Mailbox: Sendable {
     let alarm = deadline.map { deadline in
       Task {
         try? await Task.sleep(until: deadline, clock: .continuous)
-        self.state.withLock { $0.sleepers.removeValue(forKey: number) }?.resume()
+        self.state.withLock { state in
+          state.sleepers.firstIndex { $0.number == number }.map { state.sleepers.remove(at: $0).continuation }
+        }?.resume()
       }
     }
     await withCheckedContinuation { continuation in
       let isPosted = state.withLock { state in
         // The alarm may ring before anybody sleeps.
         if !state.jobs.isEmpty || deadline.map({ ContinuousClock.now >= $0 }) ?? false { return true }
-        state.sleepers[number] = continuation
+        state.sleepers.append((number, continuation))
         return false
       }
       if isPosted { continuation.resume() }

@@ -210,6 +210,8 @@ extension Machine {
   func perform(_ name: String, _ arguments: [Value], slot: Registers) throws {
     guard suspendedRuns.isEmpty else { throw error("cannot wait here: `\(name)` inside a primitive or a macro") }
     if let capability = host.capability(of: name) { try demand(capability, name) }
+    // Here and in the host, tables of all that wait may have to grow.
+    try reserve(next: waiting.count, of: 100)
     let fiber = current
     save(slot: slot)
     park(fiber)

@@ -16,7 +16,7 @@ final class Machine {
   let globals = Registers.allocate(capacity: Machine.mostGlobals)
   private(set) var globalNames: [Value] = []
   /// Definitions of the prelude that nobody has asked for yet.
-  var pending: [Int: PendingDefinition] = [:]
+  var pending = PendingDefinitions()
   /// The texts of the prelude, for documentation.
   var preludeFiles: [PreludeFile] = []
   private(set) var specialForms = IdentityMap<SpecialForm>()
@@ -220,7 +220,7 @@ final class Machine {
   /// Gives a global a value. A redefined primitive makes the functions that have it open-coded compile again.
   func setGlobal(_ index: Int, _ v: Value) throws {
     // What is pending has no value yet. Nearly every assignment is to what has one.
-    if globals[index] == .unbound, !pending.isEmpty { pending[index] = nil }
+    if globals[index] == .unbound { pending[index] = nil }
     if v.object(as: Macro.self) != nil || globals[index].object(as: Macro.self) != nil { macroChanges &+= 1 }
     globals[index] = v
     guard index < OpenCoded.allCases.count, let operation = openCoded[globalNames[index].bits] else { return }
@@ -255,7 +255,7 @@ final class Machine {
   func globalValue(_ index: Int) throws -> Value {
     let v = globals[index]
     if v != .unbound { return v }
-    guard let definition = pending.removeValue(forKey: index) else { return .unbound }
+    guard let definition = pending.remove(index) else { return .unbound }
     try definition.evaluate(in: self)
     return globals[index]
   }

@@ -19,24 +19,21 @@ enum Prelude {
   /// Tells the machine which names the prelude defines, and where. One pass over the text, no allocation per form but the entry itself.
   static func announce(to machine: Machine) {
     let folder = machine.host.environment(folderVariable)
-    machine.pending.reserveCapacity(2_500)
     for i in 0..<Int(sx_prelude_file_count()) {
       let file = sx_prelude_file(UInt(i))
       let path = String(cString: file.path)
       if let folder, !folder.isEmpty, let bytes = try? machine.host.readFile(folder + "/" + path) {
-        let source = PreludeFile(path: folder + "/" + path, title: title(path), bytes: .owned(bytes))
+        let source = PreludeFile(folder: folder, name: path, bytes: .owned(bytes))
         machine.preludeFiles.append(source)
         bytes.withUnsafeBufferPointer { announce($0, source, to: machine) }
       } else {
         let bytes = UnsafeBufferPointer(start: file.bytes, count: Int(file.count))
-        let source = PreludeFile(path: "prelude/" + path, title: title(path), bytes: .embedded(bytes))
+        let source = PreludeFile(folder: "prelude", name: path, bytes: .embedded(bytes))
         machine.preludeFiles.append(source)
         announce(bytes, source, to: machine)
       }
     }
   }
-
-  private static func title(_ path: String) -> String { path.hasSuffix(".sx") ? String(path.dropLast(3)) : path }
 
   private static func announce(_ bytes: UnsafeBufferPointer<UInt8>, _ file: PreludeFile, to machine: Machine) {
     let scanner = DefinitionScanner(bytes)
@@ -83,17 +80,21 @@ final class PreludeFile {
     case embedded(UnsafeBufferPointer<UInt8>)
     case owned([UInt8])
   }
-  let path: String
-  /// The path inside the prelude without the ending, `otel/span`.
-  let title: String
+  /// The path inside the prelude, `otel/span.sx`.
+  private let name: String
+  private let folder: String
   private let bytes: Bytes
   private var text: SourceText?
 
-  init(path: String, title: String, bytes: Bytes) {
-    self.path = path
-    self.title = title
+  init(folder: String, name: String, bytes: Bytes) {
+    self.folder = folder
+    self.name = name
     self.bytes = bytes
   }
+
+  var path: String { folder + "/" + name }
+  /// The path inside the prelude without the ending, `otel/span`.
+  var title: String { name.hasSuffix(".sx") ? String(name.dropLast(3)) : name }
 
   func source(_ machine: Machine) throws -> SourceText {
     if let text { return text }
@@ -111,18 +112,49 @@ final class PreludeFile {
 /// A definition of the prelude that nobody has asked for yet.
 struct PendingDefinition {
   let file: PreludeFile
-  let start: Int
-  let end: Int
+  /// Two thousand of these are made at each start, so they are small.
+  private let start: Int32, end: Int32
   let isMacro: Bool
 
-  func evaluate(in machine: Machine) throws {
+  init(file: PreludeFile, start: Int, end: Int, isMacro: Bool) {
+    (self.file, self.start, self.end, self.isMacro) = (file, Int32(start), Int32(end), isMacro)
+  }
+
+  /// What is written there.
+  func read(_ machine: Machine) throws -> (value: Value, span: SourceSpan)? {
     let text = try file.source(machine)
-    let form = try text.bytes.withUnsafeBufferPointer { bytes in
-      var reader = Reader(machine, text, bytes, from: start, to: end)
+    return try text.bytes.withUnsafeBufferPointer { bytes in
+      var reader = Reader(machine, text, bytes, from: Int(start), to: Int(end))
       return try reader.next()
     }
-    guard let form else { return }
+  }
+
+  func evaluate(in machine: Machine) throws {
+    guard let form = try read(machine) else { return }
     _ = try machine.callNested(try machine.compileTopLevel(form.value, form.span), [])
+  }
+}
+
+/// The definitions that wait, by the index of their global.
+struct PendingDefinitions {
+  private var rows: [PendingDefinition?] = []
+
+  subscript(index: Int) -> PendingDefinition? {
+    get { index < rows.count ? rows[index] : nil }
+    set {
+      if index < rows.count {
+        rows[index] = newValue
+      } else if newValue != nil {
+        rows.append(contentsOf: repeatElement(nil, count: index - rows.count))
+        rows.append(newValue)
+      }
+    }
+  }
+
+  mutating func remove(_ index: Int) -> PendingDefinition? {
+    guard index < rows.count else { return nil }
+    defer { rows[index] = nil }
+    return rows[index]
   }
 }
 

@@ -30,9 +30,9 @@ extension NativeTable {
       return .fix(Int(value))
     }
 
-    func order(_ name: String, _ what: String, _ holds: @escaping @Sendable (UInt32, UInt32) -> Bool) {
+    func order(_ relation: String, _ what: String, _ holds: @escaping @Sendable (UInt32, UInt32) -> Bool) {
       for folded in [false, true] {
-        let full = folded ? name.replacingPrefix("char", with: "char-ci") : name
+        let full = (folded ? "char-ci" : "char") + relation
         let answer = holds(97, folded ? 97 : 98)
         add(full, required("a", .character), required("b", .character), rest("more", .character), doc: "Is each character \(what) the next\(folded ? ", case aside" : "")?", example: "(\(full) #\\a #\\\(folded ? "A" : "b")) → \(answer)") { _, args in
           func code(_ i: Int) -> UInt32 { folded ? CaseFold.fold(args[i].scalar.value) : args[i].scalar.value }
@@ -40,11 +40,11 @@ extension NativeTable {
         }
       }
     }
-    order("char=?", "equal to") { $0 == $1 }
-    order("char<?", "before") { $0 < $1 }
-    order("char>?", "after") { $0 > $1 }
-    order("char<=?", "before or equal to") { $0 <= $1 }
-    order("char>=?", "after or equal to") { $0 >= $1 }
+    order("=?", "equal to") { $0 == $1 }
+    order("<?", "before") { $0 < $1 }
+    order(">?", "after") { $0 > $1 }
+    order("<=?", "before or equal to") { $0 <= $1 }
+    order(">=?", "after or equal to") { $0 >= $1 }
     installCharactersOfStrings()
   }
 
@@ -77,10 +77,6 @@ extension NativeTable {
     order("string-ci<=?", "before or equal to", "(string-ci<=? \"a\" \"A\") → true") { !$1.textLess($0) }
     order("string-ci>=?", "after or equal to", "(string-ci>=? \"a\" \"B\") → false") { !$0.textLess($1) }
   }
-}
-
-extension String {
-  fileprivate func replacingPrefix(_ prefix: String, with other: String) -> String { other + dropFirst(prefix.count) }
 }
 
 enum StringFold {

@@ -42,15 +42,15 @@ extension NativeTable {
       let (product, overflow) = (a / gcd(a, b).0).multipliedReportingOverflow(by: b)
       return (product == .min ? 0 : abs(product), overflow || product == .min)
     })
-    func parity(_ name: String, _ odd: Bool) {
-      add(name, required("n", .number), doc: "Is the integer \(name.dropLast())?", example: "(\(name) 2) → \(!odd)") { machine, args in
+    func parity(_ name: String, _ what: String, _ odd: Bool) {
+      add(name, required("n", .number), doc: "Is the integer \(what)?", example: "(\(name) 2) → \(!odd)") { machine, args in
         if let i = Arithmetic.integer(args[0]) { return .bool((i & 1 == 1) == odd) }
         guard let d = Arithmetic.float(args[0]), d.isFinite, d == d.rounded() else { throw machine.wrongType(name, 1, "integer", args[0]) }
         return .bool((d.truncatingRemainder(dividingBy: 2) != 0) == odd)
       }
     }
-    parity("even?", false)
-    parity("odd?", true)
+    parity("even?", "even", false)
+    parity("odd?", "odd", true)
     add("exact-integer-sqrt", required("n", .integer), doc: "Two values: the greatest integer whose square does not exceed `n`, and what is left.", example: "(values->list (exact-integer-sqrt 17)) → (4 1)") { machine, args in
       let n = args.integer(0)
       guard n >= 0 else { throw machine.error("exact-integer-sqrt: argument 1: expected an integer from 0, got \(n)") }
@@ -62,15 +62,15 @@ extension NativeTable {
 
   /// Integers as 64 bits, the highest of which stands for all above it.
   private mutating func installBits() {
-    func bits(_ name: String, _ other: String, _ unit: Int, _ combine: @escaping @Sendable (Int, Int) -> Int) {
-      add(name, rest("integers", .integer), doc: "The integers combined bit by bit.", example: "(\(name) 6 3) → \(combine(6, 3))") { machine, args in
+    func bits(_ name: String, _ other: String, _ example: String, _ unit: Int, _ combine: @escaping @Sendable (Int, Int) -> Int) {
+      add(name, rest("integers", .integer), doc: "The integers combined bit by bit.", example: example) { machine, args in
         machine.heap.int((0..<args.count).reduce(unit) { combine($0, args.integer($1)) })
       }
       alias(other)
     }
-    bits("bitwise-and", "bit-and", -1, &)
-    bits("bitwise-or", "bit-or", 0, |)
-    bits("bitwise-xor", "bit-xor", 0, ^)
+    bits("bitwise-and", "bit-and", "(bitwise-and 6 3) → 2", -1, &)
+    bits("bitwise-or", "bit-or", "(bitwise-or 6 3) → 7", 0, |)
+    bits("bitwise-xor", "bit-xor", "(bitwise-xor 6 3) → 5", 0, ^)
     add("bitwise-not", required("n", .integer), doc: "Every bit turned over.", example: "(bitwise-not 0) → -1") { machine, args in machine.heap.int(~args.integer(0)) }
     alias("bit-not")
     add("arithmetic-shift", required("n", .integer), required("by", .integer), doc: "`n` times 2 to the power of `by`; a negative `by` shifts right and rounds down. What does not fit 64 bits becomes a float.", example: "(arithmetic-shift 1 4) → 16") { machine, args in

@@ -1,5 +1,6 @@
 /// A dictionary by the identity of values, or by any number but 0, for what the compiler asks all the time. The standard dictionary hashes a key so that nobody
-/// can choose keys that collide, which takes longer than the rest of a look-up; addresses of cells are not chosen by the program.
+/// can choose keys that collide, which takes longer than the rest of a look-up; addresses of cells are not chosen by the program. And to make its type, the
+/// runtime looks at each start through all 20,000 conformances for that of the keys.
 ///
 /// Open addressing. A key that was given up keeps its place until the table grows.
 struct IdentityMap<Element> {

@@ -1,12 +1,12 @@
-import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import SX
 import Synchronization
 
-/// One request and its response: the meeting point of a handler's fiber and the server's task.
+/// One request and its response: the meeting point of a handler's fiber and the connection.
 ///
-/// Thread-safe. The fiber answers once, either with a whole response or with a head and chunks that follow; the task waits for
-/// that and sends it.
+/// Thread-safe. The fiber answers once, either with a whole response or with a head and chunks that follow; the connection is told, and
+/// fetches the chunks as fast as its client takes them.
 final class Exchange: Sendable {
   enum Answer: Sendable {
     case complete(ResponseHead, ByteBuffer)
@@ -35,29 +35,35 @@ final class Exchange: Sendable {
   private enum Ending { case end, abort, clientGone }
 
   private struct State {
-    var answer: Answer?
-    var responder: CheckedContinuation<Answer, Never>?
+    var isAnswered = false
     var pending = ByteBuffer()
-    var sender: CheckedContinuation<Chunk, Never>?
+    /// The connection comes for what is pending, or is still busy with what it has.
+    var isFetching = true
     var parkedWriters: [Reply] = []
     var ending: Ending?
     var whenAnswered: (@Sendable () -> Void)?
   }
 
-  /// For the log: `GET /path`.
-  let label: String
-  /// The method was HEAD: the head says what a GET would, and no body follows.
-  let isHead: Bool
+  private let method: HTTPMethod
+  private let target: String
+  private let eventLoop: any EventLoop
+  private let connection: NIOLoopBound<HTTPConnection>
   private let state = Mutex(State())
 
-  init(label: String, isHead: Bool) {
-    self.label = label
-    self.isHead = isHead
+  /// To be called on the event loop of the connection.
+  init(_ request: IncomingRequest, on eventLoop: any EventLoop, with connection: HTTPConnection) {
+    method = request.method
+    target = request.target
+    self.eventLoop = eventLoop
+    self.connection = NIOLoopBound(connection, eventLoop: eventLoop)
   }
+
+  /// For the log: `GET /path`.
+  var label: String { "\(method.rawValue) \(target)" }
 
   // MARK: The handler's side
 
-  var isAnswered: Bool { state.withLock { $0.answer != nil } }
+  var isAnswered: Bool { state.withLock { $0.isAnswered } }
 
   /// Sets what is called once there is a whole response, before the client can see it.
   func whenAnswered(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.whenAnswered = action } }
@@ -65,34 +71,34 @@ final class Exchange: Sendable {
   /// - Returns: false when there was an answer already; the first one counts.
   @discardableResult
   func answer(_ answer: Answer) -> Bool {
-    let action = state.withLock { state -> (@Sendable () -> Void)? in
-      if case .stream = answer { return nil }
-      return state.answer == nil ? state.whenAnswered.take() : nil
+    let (isFirst, action) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+      guard !state.isAnswered else { return (false, nil) }
+      state.isAnswered = true
+      if case .stream = answer { return (true, nil) }
+      state.ending = .end
+      return (true, state.whenAnswered.take())
     }
+    guard isFirst else { return false }
     action?()
-    let (isFirst, responder) = state.withLock { state -> (Bool, CheckedContinuation<Answer, Never>?) in
-      guard state.answer == nil else { return (false, nil) }
-      state.answer = answer
-      return (true, state.responder.take())
-    }
-    responder?.resume(returning: answer)
-    return isFirst
+    eventLoop.execute { [self] in connection.value.send(answer, of: self) }
+    return true
   }
 
   /// Adds to the body of a streamed response.
   ///
   /// - Parameter park: makes the reply of a writer that has to wait: true when there is room again, false when the client is gone.
   func write(_ text: String, park: () -> Reply) -> WriteResult {
-    let (result, sender, chunk) = state.withLock { state -> (WriteResult, CheckedContinuation<Chunk, Never>?, Chunk) in
-      guard state.ending == nil else { return (.clientGone, nil, .end) }
-      if isHead || text.isEmpty { return (.accepted, nil, .end) }
-      if let sender = state.sender.take() { return (.accepted, sender, .bytes(ByteBuffer(string: text))) }
+    let (result, isFirst) = state.withLock { state -> (WriteResult, Bool) in
+      guard state.ending == nil else { return (.clientGone, false) }
+      if text.isEmpty { return (.accepted, false) }
       state.pending.writeString(text)
-      if state.pending.readableBytes <= Self.highWater { return (.accepted, nil, .end) }
+      let isFirst = !state.isFetching
+      state.isFetching = true
+      guard state.pending.readableBytes > Self.highWater else { return (.accepted, isFirst) }
       state.parkedWriters.append(park())
-      return (.parked, nil, .end)
+      return (.parked, isFirst)
     }
-    sender?.resume(returning: chunk)
+    if isFirst { callConnection() }
     return result
   }
 
@@ -102,52 +108,45 @@ final class Exchange: Sendable {
   /// Cuts a streamed response off after what was written.
   func abort() { finish(.abort) }
 
-  // MARK: The server's side
+  private func callConnection() { eventLoop.execute { [self] in connection.value.pump() } }
 
-  func awaitAnswer() async -> Answer {
-    await withCheckedContinuation { continuation in
-      let answer = state.withLock { state -> Answer? in
-        if state.answer == nil { state.responder = continuation }
-        return state.answer
-      }
-      if let answer { continuation.resume(returning: answer) }
-    }
-  }
+  // MARK: The connection's side
 
-  /// The next part of a streamed body. Asking means that the previous part has been sent, so parked writers go on.
-  func nextChunk() async -> Chunk {
-    await withCheckedContinuation { continuation in
-      let (chunk, writers) = state.withLock { state -> (Chunk?, [Reply]) in
-        if state.pending.readableBytes > 0, state.ending != .clientGone {
-          let bytes = state.pending
-          state.pending = ByteBuffer()
-          defer { state.parkedWriters = [] }
-          return (.bytes(bytes), state.parkedWriters)
-        }
-        switch state.ending {
-        case .end: return (.end, [])
-        case .abort, .clientGone: return (.abort, [])
-        case nil:
-          state.sender = continuation
-          return (nil, [])
-        }
+  /// The next part of a streamed body; nil when there is none yet: the connection is then called as soon as there is.
+  /// Asking means that there is room, so parked writers go on.
+  func nextChunk() -> Chunk? {
+    let (chunk, writers) = state.withLock { state -> (Chunk?, [Reply]) in
+      if state.pending.readableBytes > 0, state.ending != .clientGone {
+        let bytes = state.pending
+        state.pending = ByteBuffer()
+        defer { state.parkedWriters = [] }
+        return (.bytes(bytes), state.parkedWriters)
       }
-      for writer in writers { writer.succeed(true) }
-      if let chunk { continuation.resume(returning: chunk) }
+      switch state.ending {
+      case .end: return (.end, [])
+      case .abort, .clientGone: return (.abort, [])
+      case nil:
+        state.isFetching = false
+        return (nil, [])
+      }
     }
+    for writer in writers { writer.succeed(true) }
+    return chunk
   }
 
   /// Nobody reads anymore: writers learn it.
   func clientHasGone() { finish(.clientGone) }
 
   private func finish(_ ending: Ending) {
-    let (sender, writers) = state.withLock { state -> (CheckedContinuation<Chunk, Never>?, [Reply]) in
-      guard state.ending == nil else { return (nil, []) }
+    let (isFirst, writers) = state.withLock { state -> (Bool, [Reply]) in
+      guard state.ending == nil else { return (false, []) }
       state.ending = ending
+      let isFirst = !state.isFetching
+      state.isFetching = true
       defer { state.parkedWriters = [] }
-      return (state.sender.take(), state.parkedWriters)
+      return (isFirst, state.parkedWriters)
     }
-    sender?.resume(returning: ending == .end ? .end : .abort)
+    if isFirst { callConnection() }
     for writer in writers { writer.succeed(false) }
   }
 }

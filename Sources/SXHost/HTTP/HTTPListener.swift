@@ -1,10 +1,7 @@
-import HTTPTypes
-import Hummingbird
-import HummingbirdCore
-import Logging
 import NIOCore
+import NIOHTTP1
+import NIOPosix
 import SX
-import ServiceLifecycle
 import Synchronization
 
 #if canImport(Darwin)
@@ -26,32 +23,40 @@ public struct ListeningAddress: Sendable, Hashable {
   public var url: String { host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)" }
 }
 
-/// One HTTP server: Hummingbird in front, an interpreter's mailbox behind.
+/// One HTTP server: connections in front, an interpreter's mailbox behind.
 ///
-/// Thread-safe. Each request is posted to the interpreter as an `Exchange`, and the connection's task waits for the answer.
+/// Thread-safe. Each request is posted to the interpreter as an `Exchange`.
 final class HTTPListener: Sendable {
   enum Ending: Sendable {
     case stopped
     case failed(String)
   }
 
-  typealias Begin = @Sendable (Exchange, DatumDictionary) -> Void
-
   private struct State {
-    var exchanges: [ObjectIdentifier: Exchange] = [:]
+    var server: (any Channel)?
+    var connections: [ObjectIdentifier: Connection] = [:]
     var isStopping = false
-    var services: ServiceGroup?
-    var task: Task<Void, Never>?
+    var ended: (@Sendable (Ending) -> Void)?
+  }
+
+  private struct Connection: Sendable {
+    let channel: any Channel
+    let handler: NIOLoopBound<HTTPConnection>
+
+    func perform(_ action: @escaping @Sendable (HTTPConnection) -> Void) { channel.eventLoop.execute { action(handler.value) } }
   }
 
   private let options: ListenerOptions
-  private let begin: Begin
+  private let budget: RequestBodyBudget
+  private let date = DateField()
+  private let begin: HTTPConnection.Begin
   private let state = Mutex(State())
 
-  /// - Parameter begin: hands a request to the interpreter; called on the connections' tasks.
-  init(_ options: ListenerOptions, begin: @escaping Begin) {
+  /// - Parameter begin: hands a request to the interpreter; called on the connections' event loops.
+  init(_ options: ListenerOptions, begin: @escaping HTTPConnection.Begin) {
     self.options = options
     self.begin = begin
+    budget = RequestBodyBudget(options.bodyBudget)
   }
 
   /// Opens the port and serves until `stop`.
@@ -60,67 +65,101 @@ final class HTTPListener: Sendable {
   ///   - started: called once, when the port is open.
   ///   - ended: called once, when everything is over.
   func start(started: @escaping @Sendable (ListeningAddress) -> Void, ended: @escaping @Sendable (Ending) -> Void) {
+    state.withLock { $0.ended = ended }
     let options = options
-    let budget = RequestBodyBudget(options.bodyBudget)
-    let application = Application(
-      responder: Responder(listener: self),
-      server: .http1(
-        configuration: HTTP1Channel.Configuration(
-          additionalChannelHandlers: [HTTPConnectionGuard(options, budget)], idleTimeout: options.idleTimeout,
-          httpDecoderConfiguration: .init(
-            maxHeaderFieldSize: options.headerLimit, maxHeaderListSize: options.headerLimit, maxHeaderFieldCount: options.headerCount))),
-      configuration: ApplicationConfiguration(
-        address: .hostname(options.host, port: options.port), serverName: "sx",
-        // Thousands may come at once; the system puts its own limit below this one.
-        backlog: 4096,
-        availableConnectionsDelegate: MaximumAvailableConnections(options.connectionLimit, logger: Self.quietLogger)),
-      onServerRunning: { channel in
-        let address = channel.localAddress
-        started(ListeningAddress(host: address?.ipAddress ?? options.host, port: address?.port ?? options.port))
-      },
-      logger: Self.quietLogger)
-    let services = ServiceGroup(
-      configuration: ServiceGroupConfiguration(services: [application], logger: Self.quietLogger))
-    let task = Task {
+    let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      // Thousands may come at once; the system puts its own limit below this one.
+      .serverChannelOption(.backlog, value: 4096)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      // One at a time, so that the limit of connections is none of about so many.
+      .serverChannelOption(.maxMessagesPerRead, value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ConnectionLimit(options.connectionLimit)) }
+      }
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      // Whoever has sent a request and then ends the output still wants the answer.
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .childChannelInitializer { [self] channel in
+        channel.eventLoop.makeCompletedFuture { try add(channel) }
+      }
+    // A name may take long to be looked up.
+    Task {
       do {
-        try await services.run()
-        ended(.stopped)
+        let server = try await bootstrap.bind(host: options.host, port: options.port).get()
+        started(ListeningAddress(host: server.localAddress?.ipAddress ?? options.host, port: server.localAddress?.port ?? options.port))
+        opened(server)
       } catch {
-        ended(.failed(Self.reason(error, options)))
+        end(.failed(Self.reason(error, options)))
       }
     }
-    state.withLock { state in
-      state.services = services
-      state.task = task
+  }
+
+  private func opened(_ server: any Channel) {
+    server.closeFuture.whenComplete { [self] _ in
+      state.withLock { state in
+        state.server = nil
+        state.isStopping = true
+      }
+      endIfDone()
     }
+    let isStopping = state.withLock { state in
+      state.server = server
+      return state.isStopping
+    }
+    if isStopping { server.close(promise: nil) }
+  }
+
+  /// On the event loop of the channel.
+  private func add(_ channel: any Channel) throws {
+    let pipeline = channel.pipeline.syncOperations
+    var framing = HTTPResponseEncoder.Configuration()
+    framing.automaticallySetFramingHeaders = false
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    (limits.maxHeaderFieldSize, limits.maxHeaderListSize, limits.maxHeaderFieldCount) = (options.headerLimit, options.headerLimit, options.headerCount)
+    try pipeline.addHandler(HTTPResponseEncoder(configuration: framing))
+    try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)))
+    let handler = HTTPConnection(options, budget, date, begin: begin)
+    try pipeline.addHandler(handler)
+
+    let identifier = ObjectIdentifier(channel)
+    let isStopping = state.withLock { state in
+      state.connections[identifier] = Connection(channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
+      return state.isStopping
+    }
+    channel.closeFuture.whenComplete { [self] _ in
+      state.withLock { $0.connections[identifier] = nil }
+      endIfDone()
+    }
+    if isStopping { channel.close(promise: nil) }
   }
 
   /// Stops accepting; lets requests in flight finish; ends streams. What is not done when the grace time is over is cut off.
   func stop() {
-    let (services, task, exchanges) = state.withLock { state -> (ServiceGroup?, Task<Void, Never>?, [Exchange]) in
-      guard !state.isStopping else { return (nil, nil, []) }
-      state.isStopping = true
-      return (state.services, state.task, Array(state.exchanges.values))
+    let (server, connections, isFirst) = state.withLock { state in
+      defer { state.isStopping = true }
+      return (state.server, Array(state.connections.values), !state.isStopping)
     }
-    guard let services, let task else { return }
-    for exchange in exchanges where exchange.isAnswered { exchange.end() }
+    guard isFirst else { return }
+    server?.close(promise: nil)
+    for connection in connections { connection.perform { $0.finish() } }
     let grace = options.grace
     Task {
-      await services.triggerGracefulShutdown()
       try? await Task.sleep(for: grace)
-      for exchange in self.state.withLock({ Array($0.exchanges.values) }) {
-        exchange.answer(.unavailable)
-        exchange.abort()
-      }
+      for connection in state.withLock({ Array($0.connections.values) }) { connection.perform { $0.cutOff() } }
       try? await Task.sleep(for: .milliseconds(250))
-      task.cancel()
+      for connection in state.withLock({ Array($0.connections.values) }) { connection.channel.close(promise: nil) }
     }
   }
 
   var isStopping: Bool { state.withLock { $0.isStopping } }
 
-  /// What goes wrong is told to the caller of `start` or to the client; the library's own log would say it twice.
-  private static let quietLogger = Logger(label: "sx.http", factory: { _ in SwiftLogNoOpLogHandler() })
+  private func endIfDone() {
+    if state.withLock({ $0.isStopping && $0.server == nil && $0.connections.isEmpty }) { end(.stopped) }
+  }
+
+  private func end(_ ending: Ending) {
+    state.withLock { $0.ended.take() }?(ending)
+  }
 
   private static func reason(_ error: any Error, _ options: ListenerOptions) -> String {
     if let error = error as? SocketAddressError.UnknownHost { return "unknown host \(error.host)" }
@@ -131,113 +170,5 @@ final class HTTPListener: Sendable {
     case EADDRNOTAVAIL: "\(options.host) is not an address of this machine"
     default: "\(error)"
     }
-  }
-
-  // MARK: Requests
-
-  /// What the responder needs to know of a connection.
-  private struct Connection: InitializableFromSource {
-    let local: SocketAddress?
-    let remote: SocketAddress?
-
-    init(source: ApplicationRequestContextSource) {
-      local = source.channel.localAddress
-      remote = source.channel.remoteAddress
-    }
-  }
-
-  private struct Responder: HTTPResponder {
-    let listener: HTTPListener
-
-    func respond(to request: Request, context: Connection) async throws -> Response {
-      guard var datum = RequestDatum.make(request.head, local: context.local, remote: context.remote) else {
-        return Self.refusal(.badRequest, "the request target is not valid percent-encoded UTF-8")
-      }
-      let limit = listener.options.bodyLimit(target: request.head.path)
-      var request = request
-      do {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw NIOTooManyBytesError(maxBytes: limit) }
-        datum["body"] = Datum(body: try await request.collectBody(upTo: limit))
-      } catch is NIOTooManyBytesError {
-        guard listener.options.bodyLimits.values.contains(limit) else {
-          return Self.refusal(.contentTooLarge, "the request body is longer than \(limit) bytes")
-        }
-        // Whoever asked for a limit of its own says no in its own words.
-        datum["body-limit"] = .integer(limit)
-      }
-      let exchange = Exchange(label: "\(request.method) \(request.head.path ?? "/")", isHead: request.method == .head)
-      return await listener.exchange(exchange, request, datum)
-    }
-
-    static func refusal(_ status: HTTPResponse.Status, _ message: String) -> Response {
-      Response(
-        status: status, headers: [.contentType: "text/plain; charset=utf-8"],
-        body: ResponseBody(byteBuffer: ByteBuffer(string: message + "\n")))
-    }
-  }
-
-  private func exchange(_ exchange: Exchange, _ request: Request, _ datum: DatumDictionary) async -> Response {
-    add(exchange)
-    begin(exchange, datum)
-    switch await exchange.awaitAnswer() {
-    case .complete(let head, let body):
-      remove(exchange)
-      return Self.response(head, body, isHead: exchange.isHead)
-    case .unavailable:
-      remove(exchange)
-      return Responder.refusal(.serviceUnavailable, "the server is stopping")
-    case .stream(let head):
-      return stream(exchange, request, head)
-    }
-  }
-
-  private static func response(_ head: ResponseHead, _ body: ByteBuffer, isHead: Bool) -> Response {
-    guard head.mayHaveBody else { return Response(status: head.status, headers: head.fields) }
-    guard isHead else { return Response(status: head.status, headers: head.fields, body: ResponseBody(byteBuffer: body)) }
-    var fields = head.fields
-    fields[.contentLength] = String(body.readableBytes)
-    return Response(status: head.status, headers: fields)
-  }
-
-  private func stream(_ exchange: Exchange, _ request: Request, _ head: ResponseHead) -> Response {
-    var fields = head.fields
-    // Watching for the client's end of the connection uses the connection up.
-    fields[.connection] = "close"
-    guard head.mayHaveBody, !exchange.isHead else {
-      remove(exchange)
-      return Response(status: head.status, headers: fields)
-    }
-    let body = ResponseBody { writer in
-      defer {
-        exchange.clientHasGone()
-        self.remove(exchange)
-      }
-      // The callback is the only way to learn of a client that leaves while there is nothing to send.
-      let isComplete = try await request.body.consumeWithInboundCloseHandler { _ in
-        while true {
-          switch await exchange.nextChunk() {
-          case .bytes(let bytes): try await writer.write(bytes)
-          case .end: return true
-          case .abort: return false
-          }
-        }
-      } onInboundClosed: {
-        exchange.clientHasGone()
-      }
-      // Without the final chunk the client sees that the connection broke.
-      guard isComplete else { throw Aborted() }
-      try await writer.finish(nil)
-    }
-    return Response(status: head.status, headers: fields, body: body)
-  }
-
-  private struct Aborted: Error {}
-
-  private func add(_ exchange: Exchange) {
-    state.withLock { $0.exchanges[ObjectIdentifier(exchange)] = exchange }
-  }
-
-  private func remove(_ exchange: Exchange) {
-    state.withLock { $0.exchanges[ObjectIdentifier(exchange)] = nil }
   }
 }

@@ -97,11 +97,7 @@ final class ReferenceEvaluator {
       if Native.forPreludeOnly.contains(name.text) { throw Unsupported(what: name.text) }
       return nil
     }
-    let text = try definition.file.source(machine)
-    let form = try text.bytes.withUnsafeBufferPointer { bytes in
-      var reader = Reader(machine, text, bytes, from: definition.start, to: definition.end)
-      return try reader.next()
-    }
+    let form = try definition.read(machine)
     // What is defined runs apart from who asks.
     let outer = (handlers, bindings)
     defer { (handlers, bindings) = outer }
