@@ -294,8 +294,9 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   /// Sends what there is of a stream, for as long as the client takes it.
   func pump() {
-    guard let context, !isClosing, let asked, asked.isStreaming, let exchange = asked.exchange else { return }
-    while context.channel.isWritable {
+    guard let context else { return }
+    // A flush that makes room leads here again, and maybe to the end of the stream and the begin of another.
+    while !isClosing, context.channel.isWritable, let asked, asked.isStreaming, let exchange = asked.exchange {
       switch exchange.nextChunk() {
       case nil: return
       case .bytes(let bytes):
