@@ -82,6 +82,16 @@ def test_a_body_that_trickles_in_is_408_and_never_handled(serve):
     assert handled(server) == 0
 
 
+def test_a_body_that_begins_behind_another_request_and_does_not_go_on_is_408(serve):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        connection.sendall(b"GET /nap HTTP/1.1\r\nhost: localhost\r\n\r\n" + post_head("/size", 10) + b"x")
+        stream = connection.makefile("rb")
+        assert read_response(stream).json()["data"] == "awake"
+        assert stream.readline().split()[1] == b"408"
+    assert handled(server) == 0
+
+
 def test_a_body_that_is_slow_but_not_too_slow_is_taken(serve):
     server = serve(IMPATIENT)
     with server.connect() as connection:

@@ -206,20 +206,21 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    if !isClosing, !clock.isSet {
-      switch reading {
-      case .head:
-        // Bytes have come that were no whole head.
-        if !hasReadPart, asked == nil, !isInputClosed {
-          clock.set(options.headerTimeout, context) { [self] in refuse(.requestTimeout, "the head of the request did not arrive in time", context) }
-        }
-      case .body, .unwanted:
-        bodyStart = .now()
-        checkBody(context)
-      }
+    awaitBody(context)
+    // Bytes have come that were no whole head.
+    if !hasReadPart, asked == nil, !isInputClosed, !isClosing, !clock.isSet {
+      clock.set(options.headerTimeout, context) { [self] in refuse(.requestTimeout, "the head of the request did not arrive in time", context) }
     }
     hasReadPart = false
     context.fireChannelReadComplete()
+  }
+
+  /// The rest of a body that has begun has its time.
+  private func awaitBody(_ context: ChannelHandlerContext) {
+    if case .head = reading { return }
+    guard !isClosing, !clock.isSet else { return }
+    bodyStart = .now()
+    checkBody(context)
   }
 
   private func checkBody(_ context: ChannelHandlerContext) {
@@ -381,6 +382,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     isTakingAhead = false
     guard ahead.isEmpty, !isClosing else { return }
     resumeReading(context)
+    awaitBody(context)
     if isBusy {
       if isInputClosed { closesAfterResponse = true }
     } else if let pendingRefusal {
