@@ -24,6 +24,12 @@ ROUTES = r"""
   (sleep 300)
   (host/ok "awake"))
 
+(define millions 0)
+
+(define (million request)
+  (set! millions (+ millions 1))
+  (host/ok (repeat "x" 1000000)))
+
 (define (large request)
   (host/ok (repeat "x" 50000000)))
 
@@ -34,7 +40,7 @@ ROUTES = r"""
         (when (write (repeat "x" 65536)) (loop))))))
 
 (define app
-  (host/make-app (list (dream-post "/size" size) (dream-get "/nap" nap) (dream-get "/large" large) (dream-get "/endless" endless))))
+  (host/make-app (list (dream-post "/size" size) (dream-post "/million" million) (dream-get "/nap" nap) (dream-get "/large" large) (dream-get "/endless" endless))))
 """
 
 #: The same behind the server's operation, with limits that a test can wait for.
@@ -345,6 +351,27 @@ def test_a_client_that_does_not_read_its_response_is_cut_off(serve, path):
                 assert total < 40_000_000
         except ConnectionResetError:
             pass
+
+
+@pytest.mark.parametrize("pause", [0, 0.02], ids=["in one piece", "one by one"])
+def test_requests_of_a_client_that_takes_no_responses_are_not_begun_with(serve, pause):
+    server = serve(ROUTES)
+    request = post_head("/million", 0)
+    with server.connect() as connection:
+        for piece in [request * 300] if pause == 0 else [request] * 60:
+            connection.sendall(piece)
+            time.sleep(pause)
+        wait_until(lambda: server.value("millions") > 0, "a first response")
+        before = -1
+        while before != (before := server.value("millions")):
+            time.sleep(1)
+        # What the sockets take, and one more.
+        assert before < 40
+        # It finds all of them when it reads at last.
+        stream = connection.makefile("rb")
+        for _ in range(300 if pause == 0 else 60):
+            assert len(read_response(stream).json()["data"]) == 1_000_000
+    assert_serves(server)
 
 
 def test_a_slow_but_steady_reader_gets_everything(serve):

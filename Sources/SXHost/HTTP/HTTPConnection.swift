@@ -11,7 +11,7 @@ import SX
 /// - A request is refused before its body has come: the connection then ends with the response, and what still comes is thrown away for
 ///   a moment, because closing at once would make the client's system drop the response (RFC 9112, section 9.6).
 /// - Bodies that would take the server beyond its budget for all of them are answered with 503.
-/// - What a client sends ahead while a request is answered is read once; the rest waits in the system.
+/// - What a client sends ahead while a request is answered, or while it does not take the responses, is read once; the rest waits in the system.
 /// - A client that accepts nothing of its response for a while is cut off.
 /// - A request whose body ends in the middle is never handled.
 ///
@@ -137,13 +137,16 @@ final class HTTPConnection: ChannelDuplexHandler {
     guard !isClosing else { return }
     hasReadPart = true
     let part = unwrapInboundIn(data)
-    if isBusy { ahead.append(part) } else { take(part, context) }
+    if ahead.isEmpty, !mustWait(context) { take(part, context) } else { ahead.append(part) }
   }
 
   /// A request has come to its end, and its response has not.
   private var isBusy: Bool {
     if asked != nil, case .head = reading { true } else { false }
   }
+
+  /// No request is begun with while the client has not taken the responses to earlier ones: they would pile up.
+  private func mustWait(_ context: ChannelHandlerContext) -> Bool { isBusy || asked == nil && !context.channel.isWritable }
 
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
     switch part {
@@ -208,7 +211,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   func channelReadComplete(context: ChannelHandlerContext) {
     awaitBody(context)
     // Bytes have come that were no whole head.
-    if !hasReadPart, asked == nil, !isInputClosed, !isClosing, !clock.isSet {
+    if !hasReadPart, ahead.isEmpty, !mustWait(context), case .head = reading, !isInputClosed, !isClosing, !clock.isSet {
       clock.set(options.headerTimeout, context) { [self] in refuse(.requestTimeout, "the head of the request did not arrive in time", context) }
     }
     hasReadPart = false
@@ -264,7 +267,10 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func inputClosed(_ context: ChannelHandlerContext) {
     guard !isClosing, !isInputClosed else { return }
     isInputClosed = true
-    guard let asked else { return closeWhenSent(context: context) }
+    guard let asked else {
+      if ahead.isEmpty { closeWhenSent(context: context) }
+      return
+    }
     if case .body = reading { return close(context) }
     if ahead.isEmpty { closesAfterResponse = true }
     // Nothing tells a client that has left from one that reads for ever.
@@ -312,6 +318,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     pump()
+    if !ahead.isEmpty { takeAhead(context) }
     context.fireChannelWritabilityChanged()
   }
 
@@ -323,7 +330,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Answers in the server's own name, when all before that is answered, and ends the connection.
   private func refuse(_ status: HTTPResponseStatus, _ message: String, _ context: ChannelHandlerContext) {
     clock.cancel()
-    guard !isBusy else { return pendingRefusal = Refusal(status: status, message: message) }
+    guard !isBusy, asked != nil || ahead.isEmpty else { return pendingRefusal = Refusal(status: status, message: message) }
     if asked?.isStreaming == true { return close(context) }
     asked = Asked(version: .http1_1, isHead: asked?.isHead ?? false)
     closesAfterResponse = true
@@ -373,12 +380,12 @@ final class HTTPConnection: ChannelDuplexHandler {
     takeAhead(context)
   }
 
-  /// Goes on with what came while a request was answered.
+  /// Goes on with what had to wait.
   private func takeAhead(_ context: ChannelHandlerContext) {
     // A request that is answered at once leads here again.
     guard !isTakingAhead else { return }
     isTakingAhead = true
-    while !isBusy, !isClosing, let part = ahead.popFirst() { take(part, context) }
+    while !isClosing, !mustWait(context), let part = ahead.popFirst() { take(part, context) }
     isTakingAhead = false
     guard ahead.isEmpty, !isClosing else { return }
     resumeReading(context)
