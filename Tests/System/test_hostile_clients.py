@@ -4,6 +4,8 @@ The limits are the ones in README, "Limits of the server"; where waiting for one
 """
 
 import gzip
+import socket
+import struct
 import threading
 import time
 
@@ -24,6 +26,15 @@ ROUTES = r"""
   (sleep 300)
   (host/ok "awake"))
 
+(define held 0)
+(define released false)
+
+(define (hold request)
+  (set! held (+ held 1))
+  (let loop ()
+    (when (not released) (sleep 10) (loop)))
+  (host/ok "released"))
+
 (define millions 0)
 
 (define (million request)
@@ -40,7 +51,7 @@ ROUTES = r"""
         (when (write (repeat "x" 65536)) (loop))))))
 
 (define app
-  (host/make-app (list (dream-post "/size" size) (dream-post "/million" million) (dream-get "/nap" nap) (dream-get "/large" large) (dream-get "/endless" endless))))
+  (host/make-app (list (dream-post "/size" size) (dream-post "/hold" hold) (dream-post "/million" million) (dream-get "/nap" nap) (dream-get "/large" large) (dream-get "/endless" endless))))
 """
 
 #: The same behind the server's operation, with limits that a test can wait for.
@@ -182,6 +193,20 @@ def test_all_bodies_together_have_a_limit(serve):
     # The room is given back.
     wait_until(lambda: server.post("/size", "x" * 900_000).status == 200, "room for a body", seconds=10)
     assert [server.post("/size", "x" * 900_000).status for _ in range(8)] == [200] * 8
+
+
+def test_a_body_counts_until_its_handler_has_ended_although_its_client_has_left(serve):
+    server = serve(IMPATIENT)
+    for _ in range(3):
+        with server.connect() as connection:
+            connection.sendall(post_head("/hold", 900_000) + bytes(900_000))
+            wait_until(lambda: server.value("held") > 0, "the handler to begin")
+            server.evaluate("(set! held 0)")
+            # The connection is gone at once.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert server.post("/size", "x" * 900_000).status == 503
+    server.evaluate("(set! released true)")
+    wait_until(lambda: server.post("/size", "x" * 900_000).status == 200, "room for a body")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   private let options: ListenerOptions
-  private let share: RequestBodyBudget.Share
+  private let budget: RequestBodyBudget
   private let date: DateField
   private let begin: Begin
   private var context: ChannelHandlerContext?
@@ -63,6 +63,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// The client sends nothing more.
   private var isInputClosed = false
   private var bodyBytes = 0
+  /// What the body that is being received holds; its exchange gets it.
+  private var share: RequestBodyBudget.Share?
 
   /// The next response says that the connection ends with it.
   private var closesAfterResponse = false
@@ -85,9 +87,9 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// - Parameter begin: hands a request to the interpreter.
   init(_ options: ListenerOptions, _ budget: RequestBodyBudget, _ date: DateField, begin: @escaping Begin) {
     self.options = options
+    self.budget = budget
     self.date = date
     self.begin = begin
-    share = RequestBodyBudget.Share(of: budget)
   }
 
   // MARK: Beginning and end
@@ -107,7 +109,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     asked?.exchange?.clientHasGone()
     asked = nil
     ahead.removeAll()
-    share.clear()
+    dropBody()
     context.fireChannelInactive()
   }
 
@@ -177,6 +179,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func takeBody(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
     bodyBytes += bytes.readableBytes
     guard case .body(var request) = reading else { return }
+    let share = share ?? RequestBodyBudget.Share(of: budget)
+    self.share = share
     guard share.grow(bytes.readableBytes) else {
       return refuse(.serviceUnavailable, "too many request bodies at a time", context)
     }
@@ -195,17 +199,23 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   private func hand(over request: IncomingRequest, _ context: ChannelHandlerContext) {
-    let exchange = Exchange(request, on: context.eventLoop, with: self)
+    let exchange = Exchange(request, share.take(), on: context.eventLoop, with: self)
     asked?.exchange = exchange
     begin(exchange, request.datum)
   }
 
   private func refuseBody(of request: IncomingRequest, _ context: ChannelHandlerContext) {
+    share = nil
     guard request.hasOwnLimit else {
       return answer(.payloadTooLarge, "the request body is longer than \(request.bodyLimit) bytes", context)
     }
     // Whoever asked for a limit of its own says no in its own words.
     hand(over: request.withoutBody, context)
+  }
+
+  private func dropBody() {
+    if case .body = reading { reading = .unwanted }
+    share = nil
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -332,6 +342,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     clock.cancel()
     guard !isBusy, asked != nil || ahead.isEmpty else { return pendingRefusal = Refusal(status: status, message: message) }
     if asked?.isStreaming == true { return close(context) }
+    dropBody()
     asked = Asked(version: .http1_1, isHead: asked?.isHead ?? false)
     closesAfterResponse = true
     answer(status, message, context)
@@ -375,7 +386,6 @@ final class HTTPConnection: ChannelDuplexHandler {
     if closesAfterResponse { return hangUp(context) }
     context.write(wrapOutboundOut(.end(nil)), promise: nil)
     flush(context)
-    share.clear()
     lastActivity = .now()
     takeAhead(context)
   }
