@@ -364,9 +364,13 @@ def test_connections_beyond_the_limit_wait_for_a_place(serve):
 @pytest.mark.parametrize("path", ["/large", "/endless"])
 def test_a_client_that_does_not_read_its_response_is_cut_off(serve, path):
     server = serve(IMPATIENT)
+    assert_serves(server)
+    time.sleep(0.5)
+    before = descriptors(server)
     with server.connect() as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
-        time.sleep(5)
+        wait_until(lambda: descriptors(server) > before, "the connection")
+        wait_until(lambda: descriptors(server) <= before, "its end")
         assert_serves(server)
         # What the sockets held is all there is.
         total = 0
