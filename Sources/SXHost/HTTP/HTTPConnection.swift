@@ -78,6 +78,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   private let clock = Alarm()
   private var bodyStart = NIODeadline.now()
   private let stallCheck = Alarm()
+  /// Counts up; nothing is written for long while the client takes nothing.
+  private var flushes = 0
   private let idleCheck = Alarm()
   private var lastActivity = NIODeadline.now()
 
@@ -454,18 +456,18 @@ final class HTTPConnection: ChannelDuplexHandler {
   // MARK: Slow readers
 
   private func flush(_ context: ChannelHandlerContext) {
+    flushes += 1
     context.flush()
     let waiting = bufferedBytes(context)
     if waiting > 0, !stallCheck.isSet { checkForStall(context, after: waiting) }
   }
 
   private func checkForStall(_ context: ChannelHandlerContext, after waiting: Int) {
-    stallCheck.set(options.writeTimeout, context) { [self] in
+    stallCheck.set(options.writeTimeout, context) { [self, flushes] in
       let now = bufferedBytes(context)
       if now == 0 { return }
-      // What the system did not take of a response changes with every byte that it takes, and with every one that is added; nothing
-      // is added for long while nothing leaves.
-      if now == waiting { return close(context) }
+      // As much may wait as before although the client takes what it gets: where a stream writes pieces of the same size.
+      if now == waiting, flushes == self.flushes { return close(context) }
       checkForStall(context, after: now)
     }
   }
