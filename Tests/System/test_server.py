@@ -213,6 +213,18 @@ def test_a_client_of_http_1_0_keeps_its_connection_only_when_it_asks(serve):
         assert stream.read() == b""
 
 
+@pytest.mark.parametrize("wish", ["GET /health HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c", "CONNECT elsewhere:443 HTTP/1.1"], ids=["Upgrade", "CONNECT"])
+def test_a_wish_for_another_protocol_is_not_granted_and_ends_the_connection(serve, wish):
+    server = serve(KITCHEN)
+    with server.connect() as connection:
+        connection.sendall(f"{wish}\r\nhost: localhost\r\n\r\nGET /health HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+        stream = connection.makefile("rb")
+        answer = read_response(stream)
+        assert answer.status == (200 if "upgrade" in wish else 404)
+        assert answer.headers["connection"] == "close"
+        assert stream.read() == b""
+
+
 def test_a_target_may_name_the_server_as_for_a_proxy(serve):
     server = serve(KITCHEN)
     with server.connect() as connection:

@@ -168,6 +168,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     if !head.isKeepAlive { (closesAfterResponse, isLastRequest) = (true, true) }
     do {
       let request = try IncomingRequest(head, origin, options)
+      if request.asksForAnotherProtocol { closesAfterResponse = true }
       if request.isTooLong { return refuseBody(of: request, context) }
       reading = .body(of: request)
       if request.expectsContinue {

@@ -31,19 +31,23 @@ struct IncomingRequest {
   /// The client waits for leave to send the body.
   let expectsContinue: Bool
 
+  /// The decoder understands nothing behind it: it expects that the wish is granted.
+  let asksForAnotherProtocol: Bool
+
   private var head: DatumDictionary
   private var announcedLength = 0
   private var body = ByteBuffer()
   private var isBodyDropped = false
 
   init(_ head: HTTPRequestHead, _ origin: Origin, _ options: ListenerOptions) throws(Malformed) {
-    var fields = RequestFields(), hosts = 0, expectation: String?
+    var fields = RequestFields(), hosts = 0, expectation: String?, hasUpgrade = false
     for (name, value) in head.headers {
       let name = name.lowercased()
       switch name {
       case "host": hosts += 1
       case "content-length": announcedLength = Int(value) ?? 0
       case "expect": expectation = value
+      case "upgrade": hasUpgrade = true
       default: break
       }
       fields.add(name, value)
@@ -58,6 +62,7 @@ struct IncomingRequest {
     guard let parts = RequestTarget(target) else { throw Malformed(message: "the request target is not valid percent-encoded UTF-8") }
     bodyLimit = options.bodyLimit(target: target)
     hasOwnLimit = options.bodyLimits.values.contains(bodyLimit)
+    asksForAnotherProtocol = hasUpgrade || head.method == .CONNECT
     expectsContinue = head.version != .http1_0 && expectation?.lowercased() == "100-continue"
     var entries: [(String, Datum)] = [
       ("method", .string(head.method.rawValue)),
