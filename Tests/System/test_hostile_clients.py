@@ -216,8 +216,10 @@ def test_a_body_counts_until_its_handler_has_ended_although_its_client_has_left(
         b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: y\r\n" % i for i in range(5000)) + b"\r\n",
         b"GET /" + b"x" * (1 << 17) + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"x" * (20 << 20),
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx-long: " + b" " * (100 << 20),
+        post_head("/size", "chunked") + b"0\r\nx-long: " + b" " * (100 << 20),
     ],
-    ids=["one long field", "many fields", "a long target", "no end"],
+    ids=["one long field", "many fields", "a long target", "no end", "blanks", "blanks in a trailer"],
 )
 def test_a_header_bomb_is_431(serve, head):
     server = serve(ROUTES)

@@ -263,7 +263,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     guard !isClosing else { return }
     switch error {
-    case HTTPParserError.headerOverflow: refuse(.requestHeaderFieldsTooLarge, "the head of the request is too large", context)
+    case HTTPParserError.headerOverflow, is ByteToMessageDecoderError.PayloadTooLargeError:
+      refuse(.requestHeaderFieldsTooLarge, "the head of the request is too large", context)
     case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection: inputClosed(context)
     case is HTTPParserError: refuse(.badRequest, "this is not HTTP/1.1", context)
     case is IOError, is ChannelError: close(context)
