@@ -282,13 +282,14 @@ def test_a_compressed_bomb_for_another_route_stays_packed(serve):
         post_head("/size", "-1"),
         post_head("/size", "5", "content-length: 6") + b"hello",
         post_head("/size", "5", "transfer-encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n",
+        b"POST /size HTTP/1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         b"POST /size HTTP/1.1\r\nhost: localhost\r\nx y: z\r\n\r\n",
         b"GET /sizes HTTP/1.1\r\n\r\n",
         b"GET /sizes HTTP/1.1\r\nhost: localhost\r\nhost: elsewhere\r\n\r\n",
         b"GET /sizes HTTP/2.0\r\nhost: localhost\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n",
     ],
-    ids=["no size", "a huge size", "a wrong size", "a negative length", "two lengths", "length and chunks", "a blank in a name", "no host", "two hosts", "another version", "TLS"],
+    ids=["no size", "a huge size", "a wrong size", "a negative length", "two lengths", "length and chunks", "chunks in HTTP/1.0", "a blank in a name", "no host", "two hosts", "another version", "TLS"],
 )
 def test_broken_framing_is_400_and_never_handled(serve, request_text):
     server = serve(ROUTES)
@@ -298,6 +299,31 @@ def test_broken_framing_is_400_and_never_handled(serve, request_text):
     assert (status, headers["connection"]) == (400, "close")
     assert handled(server) == 0
     assert_serves(server)
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", ""])
+def test_a_transfer_coding_that_is_not_chunked_is_501_and_never_handled(serve, coding):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        connection.sendall(f"POST /size HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n".encode())
+        status, headers, _ = answer_to(connection)
+    assert (status, headers["connection"]) == (501, "close")
+    assert handled(server) == 0
+
+
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1, "9 "], ids=str)
+def test_a_length_is_understood_whatever_it_is(serve, length):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        connection.sendall(post_head("/size", length, "connection: close", "expect: 100-continue \t"))
+        if length == "9 ":
+            stream = connection.makefile("rb")
+            assert stream.readline().split()[1] == b"100"
+            assert stream.readline() == b"\r\n"
+            connection.sendall(b"x" * 9)
+            assert read_response(stream).json()["data"] == 9
+        else:
+            assert answer_to(connection)[0] == 413
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_body_is_never_handled(serve):

@@ -44,6 +44,12 @@ KITCHEN = r"""
 (define (text request)
   (dream-response 200 {:content-type "text/plain; charset=utf-8" :x-word "Grüße"} "Grüße\n"))
 
+(define (echo request)
+  (host/ok (get request :headers)))
+
+(define (busy request)
+  (dream-response 503 {:retry-after "120"} "not now"))
+
 (define (farewell request)
   (dream-response 200 {:connection "close"} "bye"))
 
@@ -65,6 +71,8 @@ KITCHEN = r"""
           (dream-get "/greet/:name" greet)
           (dream-get "/query" query)
           (dream-get "/text" text)
+          (dream-get "/echo" echo)
+          (dream-get "/busy" busy)
           (dream-get "/farewell" farewell)
           (dream-get "/split-header" split-header)
           (dream-get "/nap/:ms" nap))))
@@ -161,6 +169,10 @@ def test_a_method_that_no_route_has_is_405_with_allow(serve):
     answer = serve(KITCHEN).request("DELETE", "/decode")
     assert answer.status == 405
     assert "POST" in answer.headers["allow"]
+
+
+def test_blanks_around_the_value_of_a_field_are_no_part_of_it(serve):
+    assert serve(KITCHEN).get("/echo", {"x-word": " \t one two \t "}).json()["data"]["x-word"] == "one two"
 
 
 def test_a_connection_serves_several_requests(serve):

@@ -175,7 +175,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
       }
     } catch {
-      answer(.badRequest, error.message, context)
+      answer(error.status, error.message, context)
     }
   }
 
