@@ -255,6 +255,10 @@ def test_a_response_is_dated(serve):
     assert date == email.utils.format_datetime(email.utils.parsedate_to_datetime(date), usegmt=True)
 
 
+def test_a_handler_may_say_when_to_ask_again(serve):
+    assert serve(KITCHEN).get("/busy").headers.get_all("retry-after") == ["120"]
+
+
 def test_a_handler_may_end_the_connection(serve):
     server = serve(KITCHEN)
     with server.connect() as connection:

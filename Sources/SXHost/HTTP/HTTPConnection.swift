@@ -381,7 +381,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
     fields.add(name: "Date", value: date.now)
     fields.add(name: "Server", value: "sx")
-    if head.status == .serviceUnavailable { fields.add(name: "Retry-After", value: "1") }
+    if head.status == .serviceUnavailable, !fields.contains(name: "Retry-After") { fields.add(name: "Retry-After", value: "1") }
     context.write(wrapOutboundOut(.head(HTTPResponseHead(version: isOld ? .http1_0 : .http1_1, status: head.status, headers: fields))), promise: nil)
   }
 
