@@ -337,10 +337,13 @@ def test_a_client_that_leaves_in_the_middle_of_a_body_is_never_handled(serve):
     assert handled(server) == 0
 
 
-def test_a_refusal_in_a_pipeline_waits_for_its_turn(serve):
+@pytest.mark.parametrize("ends", [False, True], ids=["waiting for more", "at the end"])
+def test_a_refusal_in_a_pipeline_waits_for_its_turn(serve, ends):
     server = serve(ROUTES)
     with server.connect() as connection:
         connection.sendall(b"GET /nap HTTP/1.1\r\nhost: localhost\r\n\r\n" + b"this is not HTTP\r\n\r\n")
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
         stream = connection.makefile("rb")
         assert read_response(stream).json()["data"] == "awake"
         assert stream.readline().split()[1] == b"400"

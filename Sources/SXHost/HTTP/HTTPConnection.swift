@@ -286,7 +286,6 @@ final class HTTPConnection: ChannelDuplexHandler {
       return
     }
     if case .body = reading { return close(context) }
-    if ahead.isEmpty { closesAfterResponse = true }
     // Nothing tells a client that has left from one that reads for ever.
     if asked.isStreaming { close(context) }
   }
@@ -363,7 +362,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     guard let asked else { return }
     var fields = head.fields
     // While the body of its request is still coming, the response is the last one.
-    if !isBusy || head.closesConnection { closesAfterResponse = true }
+    if !isBusy || head.closesConnection || nothingFollows { closesAfterResponse = true }
     let isOld = asked.version == .http1_0
     if head.mayHaveBody {
       if let length {
@@ -385,6 +384,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     context.write(wrapOutboundOut(.head(HTTPResponseHead(version: isOld ? .http1_0 : .http1_1, status: head.status, headers: fields))), promise: nil)
   }
 
+  /// The client has sent nothing behind the request in flight that is to be answered, and will not.
+  private var nothingFollows: Bool { isInputClosed && ahead.isEmpty && pendingRefusal == nil }
+
   private func end(_ context: ChannelHandlerContext) {
     asked = nil
     if closesAfterResponse { return hangUp(context) }
@@ -404,9 +406,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     guard ahead.isEmpty, !isClosing else { return }
     resumeReading(context)
     awaitBody(context)
-    if isBusy {
-      if isInputClosed { closesAfterResponse = true }
-    } else if let pendingRefusal {
+    guard !isBusy else { return }
+    if let pendingRefusal {
       refuse(pendingRefusal.status, pendingRefusal.message, context)
     } else if isInputClosed {
       closeWhenSent(context: context)
@@ -433,7 +434,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Ends the output when all of it has left, however slowly, and the connection a while after that: what the client is still sending would
   /// otherwise make its system drop the response.
   private func hangUp(_ context: ChannelHandlerContext) {
-    if isLastRequest, case .head = reading { return closeWhenSent(.end(nil), context: context) }
+    if isLastRequest, ahead.isEmpty, case .head = reading { return closeWhenSent(.end(nil), context: context) }
     isClosing = true
     clock.cancel()
     let sent = context.eventLoop.makePromise(of: Void.self)
