@@ -64,6 +64,19 @@ import Testing
     await server.stop()
   }
 
+  @Test func streamEndsOnceWhereItsLastPieceFillsTheConnection() async throws {
+    // With the frame around it the piece is just over what a connection takes at a time.
+    let server = try await Self.server("(write (repeat \"x\" 65536))")
+    let piece = "\r\n10000\r\n" + String(repeating: "x", count: 65536) + "\r\n0\r\n\r\n"
+    for _ in 1...20 {
+      let connection = try RawConnection(server.address)
+      try await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+      let parts = try await connection.readToEnd().split(separator: piece, omittingEmptySubsequences: false)
+      #expect(parts.count == 3 && parts[0].hasPrefix("HTTP/1.1 200 ") && parts[1].hasPrefix("HTTP/1.1 200 ") && parts[2] == "", "\(parts)")
+    }
+    await server.stop()
+  }
+
   @Test func streamForAClientOfHTTP10EndsWithTheConnection() async throws {
     let server = try await Self.server("(write \"one\") (write \"two\")")
     let connection = try RawConnection(server.address)

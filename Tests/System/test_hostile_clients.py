@@ -4,6 +4,8 @@ The limits are the ones in README, "Limits of the server"; where waiting for one
 """
 
 import gzip
+import socket
+import struct
 import threading
 import time
 
@@ -24,6 +26,21 @@ ROUTES = r"""
   (sleep 300)
   (host/ok "awake"))
 
+(define held 0)
+(define released false)
+
+(define (hold request)
+  (set! held (+ held 1))
+  (let loop ()
+    (when (not released) (sleep 10) (loop)))
+  (host/ok "released"))
+
+(define millions 0)
+
+(define (million request)
+  (set! millions (+ millions 1))
+  (host/ok (repeat "x" 1000000)))
+
 (define (large request)
   (host/ok (repeat "x" 50000000)))
 
@@ -34,7 +51,7 @@ ROUTES = r"""
         (when (write (repeat "x" 65536)) (loop))))))
 
 (define app
-  (host/make-app (list (dream-post "/size" size) (dream-get "/nap" nap) (dream-get "/large" large) (dream-get "/endless" endless))))
+  (host/make-app (list (dream-post "/size" size) (dream-post "/hold" hold) (dream-post "/million" million) (dream-get "/nap" nap) (dream-get "/large" large) (dream-get "/endless" endless))))
 """
 
 #: The same behind the server's operation, with limits that a test can wait for.
@@ -79,6 +96,16 @@ def test_a_body_that_trickles_in_is_408_and_never_handled(serve):
         assert answer_to(connection)[0] == 408
         assert 0.4 < time.monotonic() - started < 60
     assert_serves(server)
+    assert handled(server) == 0
+
+
+def test_a_body_that_begins_behind_another_request_and_does_not_go_on_is_408(serve):
+    server = serve(IMPATIENT)
+    with server.connect() as connection:
+        connection.sendall(b"GET /nap HTTP/1.1\r\nhost: localhost\r\n\r\n" + post_head("/size", 10) + b"x")
+        stream = connection.makefile("rb")
+        assert read_response(stream).json()["data"] == "awake"
+        assert stream.readline().split()[1] == b"408"
     assert handled(server) == 0
 
 
@@ -168,6 +195,20 @@ def test_all_bodies_together_have_a_limit(serve):
     assert [server.post("/size", "x" * 900_000).status for _ in range(8)] == [200] * 8
 
 
+def test_a_body_counts_until_its_handler_has_ended_although_its_client_has_left(serve):
+    server = serve(IMPATIENT)
+    for _ in range(3):
+        with server.connect() as connection:
+            connection.sendall(post_head("/hold", 900_000) + bytes(900_000))
+            wait_until(lambda: server.value("held") > 0, "the handler to begin")
+            server.evaluate("(set! held 0)")
+            # The connection is gone at once.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert server.post("/size", "x" * 900_000).status == 503
+    server.evaluate("(set! released true)")
+    wait_until(lambda: server.post("/size", "x" * 900_000).status == 200, "room for a body")
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -175,8 +216,10 @@ def test_all_bodies_together_have_a_limit(serve):
         b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: y\r\n" % i for i in range(5000)) + b"\r\n",
         b"GET /" + b"x" * (1 << 17) + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"x" * (20 << 20),
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx-long: " + b" " * (100 << 20),
+        post_head("/size", "chunked") + b"0\r\nx-long: " + b" " * (100 << 20),
     ],
-    ids=["one long field", "many fields", "a long target", "no end"],
+    ids=["one long field", "many fields", "a long target", "no end", "blanks", "blanks in a trailer"],
 )
 def test_a_header_bomb_is_431(serve, head):
     server = serve(ROUTES)
@@ -239,13 +282,14 @@ def test_a_compressed_bomb_for_another_route_stays_packed(serve):
         post_head("/size", "-1"),
         post_head("/size", "5", "content-length: 6") + b"hello",
         post_head("/size", "5", "transfer-encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n",
+        b"POST /size HTTP/1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         b"POST /size HTTP/1.1\r\nhost: localhost\r\nx y: z\r\n\r\n",
         b"GET /sizes HTTP/1.1\r\n\r\n",
         b"GET /sizes HTTP/1.1\r\nhost: localhost\r\nhost: elsewhere\r\n\r\n",
         b"GET /sizes HTTP/2.0\r\nhost: localhost\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n",
     ],
-    ids=["no size", "a huge size", "a wrong size", "a negative length", "two lengths", "length and chunks", "a blank in a name", "no host", "two hosts", "another version", "TLS"],
+    ids=["no size", "a huge size", "a wrong size", "a negative length", "two lengths", "length and chunks", "chunks in HTTP/1.0", "a blank in a name", "no host", "two hosts", "another version", "TLS"],
 )
 def test_broken_framing_is_400_and_never_handled(serve, request_text):
     server = serve(ROUTES)
@@ -255,6 +299,31 @@ def test_broken_framing_is_400_and_never_handled(serve, request_text):
     assert (status, headers["connection"]) == (400, "close")
     assert handled(server) == 0
     assert_serves(server)
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", ""])
+def test_a_transfer_coding_that_is_not_chunked_is_501_and_never_handled(serve, coding):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        connection.sendall(f"POST /size HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n".encode())
+        status, headers, _ = answer_to(connection)
+    assert (status, headers["connection"]) == (501, "close")
+    assert handled(server) == 0
+
+
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1, "9 "], ids=str)
+def test_a_length_is_understood_whatever_it_is(serve, length):
+    server = serve(ROUTES)
+    with server.connect() as connection:
+        connection.sendall(post_head("/size", length, "connection: close", "expect: 100-continue \t"))
+        if length == "9 ":
+            stream = connection.makefile("rb")
+            assert stream.readline().split()[1] == b"100"
+            assert stream.readline() == b"\r\n"
+            connection.sendall(b"x" * 9)
+            assert read_response(stream).json()["data"] == 9
+        else:
+            assert answer_to(connection)[0] == 413
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_body_is_never_handled(serve):
@@ -268,10 +337,13 @@ def test_a_client_that_leaves_in_the_middle_of_a_body_is_never_handled(serve):
     assert handled(server) == 0
 
 
-def test_a_refusal_in_a_pipeline_waits_for_its_turn(serve):
+@pytest.mark.parametrize("ends", [False, True], ids=["waiting for more", "at the end"])
+def test_a_refusal_in_a_pipeline_waits_for_its_turn(serve, ends):
     server = serve(ROUTES)
     with server.connect() as connection:
         connection.sendall(b"GET /nap HTTP/1.1\r\nhost: localhost\r\n\r\n" + b"this is not HTTP\r\n\r\n")
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
         stream = connection.makefile("rb")
         assert read_response(stream).json()["data"] == "awake"
         assert stream.readline().split()[1] == b"400"
@@ -323,9 +395,13 @@ def test_connections_beyond_the_limit_wait_for_a_place(serve):
 @pytest.mark.parametrize("path", ["/large", "/endless"])
 def test_a_client_that_does_not_read_its_response_is_cut_off(serve, path):
     server = serve(IMPATIENT)
+    assert_serves(server)
+    time.sleep(0.5)
+    before = descriptors(server)
     with server.connect() as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
-        time.sleep(5)
+        wait_until(lambda: descriptors(server) > before, "the connection")
+        wait_until(lambda: descriptors(server) <= before, "its end")
         assert_serves(server)
         # What the sockets held is all there is.
         total = 0
@@ -335,6 +411,27 @@ def test_a_client_that_does_not_read_its_response_is_cut_off(serve, path):
                 assert total < 40_000_000
         except ConnectionResetError:
             pass
+
+
+@pytest.mark.parametrize("pause", [0, 0.02], ids=["in one piece", "one by one"])
+def test_requests_of_a_client_that_takes_no_responses_are_not_begun_with(serve, pause):
+    server = serve(ROUTES)
+    request = post_head("/million", 0)
+    with server.connect() as connection:
+        for piece in [request * 300] if pause == 0 else [request] * 60:
+            connection.sendall(piece)
+            time.sleep(pause)
+        wait_until(lambda: server.value("millions") > 0, "a first response")
+        before = -1
+        while before != (before := server.value("millions")):
+            time.sleep(1)
+        # What the sockets take, and one more.
+        assert before < 40
+        # It finds all of them when it reads at last.
+        stream = connection.makefile("rb")
+        for _ in range(300 if pause == 0 else 60):
+            assert len(read_response(stream).json()["data"]) == 1_000_000
+    assert_serves(server)
 
 
 def test_a_slow_but_steady_reader_gets_everything(serve):

@@ -44,6 +44,12 @@ KITCHEN = r"""
 (define (text request)
   (dream-response 200 {:content-type "text/plain; charset=utf-8" :x-word "Grüße"} "Grüße\n"))
 
+(define (echo request)
+  (host/ok (get request :headers)))
+
+(define (busy request)
+  (dream-response 503 {:retry-after "120"} "not now"))
+
 (define (farewell request)
   (dream-response 200 {:connection "close"} "bye"))
 
@@ -65,6 +71,8 @@ KITCHEN = r"""
           (dream-get "/greet/:name" greet)
           (dream-get "/query" query)
           (dream-get "/text" text)
+          (dream-get "/echo" echo)
+          (dream-get "/busy" busy)
           (dream-get "/farewell" farewell)
           (dream-get "/split-header" split-header)
           (dream-get "/nap/:ms" nap))))
@@ -163,6 +171,10 @@ def test_a_method_that_no_route_has_is_405_with_allow(serve):
     assert "POST" in answer.headers["allow"]
 
 
+def test_blanks_around_the_value_of_a_field_are_no_part_of_it(serve):
+    assert serve(KITCHEN).get("/echo", {"x-word": " \t one two \t "}).json()["data"]["x-word"] == "one two"
+
+
 def test_a_connection_serves_several_requests(serve):
     server = serve(KITCHEN)
     with server.connect() as connection:
@@ -213,6 +225,18 @@ def test_a_client_of_http_1_0_keeps_its_connection_only_when_it_asks(serve):
         assert stream.read() == b""
 
 
+@pytest.mark.parametrize("wish", ["GET /health HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c", "CONNECT elsewhere:443 HTTP/1.1"], ids=["Upgrade", "CONNECT"])
+def test_a_wish_for_another_protocol_is_not_granted_and_ends_the_connection(serve, wish):
+    server = serve(KITCHEN)
+    with server.connect() as connection:
+        connection.sendall(f"{wish}\r\nhost: localhost\r\n\r\nGET /health HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+        stream = connection.makefile("rb")
+        answer = read_response(stream)
+        assert answer.status == (200 if "upgrade" in wish else 404)
+        assert answer.headers["connection"] == "close"
+        assert stream.read() == b""
+
+
 def test_a_target_may_name_the_server_as_for_a_proxy(serve):
     server = serve(KITCHEN)
     with server.connect() as connection:
@@ -229,6 +253,10 @@ def test_a_response_is_dated(serve):
     date = serve(KITCHEN).get("/health").headers["date"]
     assert abs(email.utils.parsedate_to_datetime(date).timestamp() - time.time()) < 60
     assert date == email.utils.format_datetime(email.utils.parsedate_to_datetime(date), usegmt=True)
+
+
+def test_a_handler_may_say_when_to_ask_again(serve):
+    assert serve(KITCHEN).get("/busy").headers.get_all("retry-after") == ["120"]
 
 
 def test_a_handler_may_end_the_connection(serve):

@@ -46,14 +46,17 @@ final class Exchange: Sendable {
 
   private let method: HTTPMethod
   private let target: String
+  /// What the body of the request holds, given back with the exchange: when it is answered and its handler has ended.
+  private let share: RequestBodyBudget.Share?
   private let eventLoop: any EventLoop
   private let connection: NIOLoopBound<HTTPConnection>
   private let state = Mutex(State())
 
   /// To be called on the event loop of the connection.
-  init(_ request: IncomingRequest, on eventLoop: any EventLoop, with connection: HTTPConnection) {
+  init(_ request: IncomingRequest, _ share: RequestBodyBudget.Share?, on eventLoop: any EventLoop, with connection: HTTPConnection) {
     method = request.method
     target = request.target
+    self.share = share
     self.eventLoop = eventLoop
     self.connection = NIOLoopBound(connection, eventLoop: eventLoop)
   }

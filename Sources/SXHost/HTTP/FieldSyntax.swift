@@ -13,9 +13,18 @@ enum FieldSyntax {
     }
   }
 
+  /// Without the blanks behind it, which are no part of a value; the decoder leaves them there.
+  static func trimmed(_ value: String) -> String {
+    guard isBlank(value.utf8.last) else { return value }
+    var bytes = value.utf8[...]
+    while isBlank(bytes.last) { bytes.removeLast() }
+    return String(Substring(bytes))
+  }
+
+  private static func isBlank(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+
   /// No control characters, and no blanks at the ends (RFC 9110, section 5.5).
   static func isValue(_ text: String) -> Bool {
-    func isBlank(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-    return !isBlank(text.utf8.first) && !isBlank(text.utf8.last) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") }
+    !isBlank(text.utf8.first) && !isBlank(text.utf8.last) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") }
   }
 }

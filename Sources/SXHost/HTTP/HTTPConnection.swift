@@ -11,7 +11,7 @@ import SX
 /// - A request is refused before its body has come: the connection then ends with the response, and what still comes is thrown away for
 ///   a moment, because closing at once would make the client's system drop the response (RFC 9112, section 9.6).
 /// - Bodies that would take the server beyond its budget for all of them are answered with 503.
-/// - What a client sends ahead while a request is answered is read once; the rest waits in the system.
+/// - What a client sends ahead while a request is answered, or while it does not take the responses, is read once; the rest waits in the system.
 /// - A client that accepts nothing of its response for a while is cut off.
 /// - A request whose body ends in the middle is never handled.
 ///
@@ -46,7 +46,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   private let options: ListenerOptions
-  private let share: RequestBodyBudget.Share
+  private let budget: RequestBodyBudget
   private let date: DateField
   private let begin: Begin
   private var context: ChannelHandlerContext?
@@ -63,6 +63,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// The client sends nothing more.
   private var isInputClosed = false
   private var bodyBytes = 0
+  /// What the body that is being received holds; its exchange gets it.
+  private var share: RequestBodyBudget.Share?
 
   /// The next response says that the connection ends with it.
   private var closesAfterResponse = false
@@ -76,6 +78,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   private let clock = Alarm()
   private var bodyStart = NIODeadline.now()
   private let stallCheck = Alarm()
+  /// Counts up; nothing is written for long while the client takes nothing.
+  private var flushes = 0
   private let idleCheck = Alarm()
   private var lastActivity = NIODeadline.now()
 
@@ -85,9 +89,9 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// - Parameter begin: hands a request to the interpreter.
   init(_ options: ListenerOptions, _ budget: RequestBodyBudget, _ date: DateField, begin: @escaping Begin) {
     self.options = options
+    self.budget = budget
     self.date = date
     self.begin = begin
-    share = RequestBodyBudget.Share(of: budget)
   }
 
   // MARK: Beginning and end
@@ -107,7 +111,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     asked?.exchange?.clientHasGone()
     asked = nil
     ahead.removeAll()
-    share.clear()
+    dropBody()
     context.fireChannelInactive()
   }
 
@@ -137,13 +141,16 @@ final class HTTPConnection: ChannelDuplexHandler {
     guard !isClosing else { return }
     hasReadPart = true
     let part = unwrapInboundIn(data)
-    if isBusy { ahead.append(part) } else { take(part, context) }
+    if ahead.isEmpty, !mustWait(context) { take(part, context) } else { ahead.append(part) }
   }
 
   /// A request has come to its end, and its response has not.
   private var isBusy: Bool {
     if asked != nil, case .head = reading { true } else { false }
   }
+
+  /// No request is begun with while the client has not taken the responses to earlier ones: they would pile up.
+  private func mustWait(_ context: ChannelHandlerContext) -> Bool { isBusy || asked == nil && !context.channel.isWritable }
 
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
     switch part {
@@ -161,19 +168,22 @@ final class HTTPConnection: ChannelDuplexHandler {
     if !head.isKeepAlive { (closesAfterResponse, isLastRequest) = (true, true) }
     do {
       let request = try IncomingRequest(head, origin, options)
+      if request.asksForAnotherProtocol { closesAfterResponse = true }
       if request.isTooLong { return refuseBody(of: request, context) }
       reading = .body(of: request)
       if request.expectsContinue {
         context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
       }
     } catch {
-      answer(.badRequest, error.message, context)
+      answer(error.status, error.message, context)
     }
   }
 
   private func takeBody(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
     bodyBytes += bytes.readableBytes
     guard case .body(var request) = reading else { return }
+    let share = share ?? RequestBodyBudget.Share(of: budget)
+    self.share = share
     guard share.grow(bytes.readableBytes) else {
       return refuse(.serviceUnavailable, "too many request bodies at a time", context)
     }
@@ -192,12 +202,13 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   private func hand(over request: IncomingRequest, _ context: ChannelHandlerContext) {
-    let exchange = Exchange(request, on: context.eventLoop, with: self)
+    let exchange = Exchange(request, share.take(), on: context.eventLoop, with: self)
     asked?.exchange = exchange
     begin(exchange, request.datum)
   }
 
   private func refuseBody(of request: IncomingRequest, _ context: ChannelHandlerContext) {
+    share = nil
     guard request.hasOwnLimit else {
       return answer(.payloadTooLarge, "the request body is longer than \(request.bodyLimit) bytes", context)
     }
@@ -205,21 +216,27 @@ final class HTTPConnection: ChannelDuplexHandler {
     hand(over: request.withoutBody, context)
   }
 
+  private func dropBody() {
+    if case .body = reading { reading = .unwanted }
+    share = nil
+  }
+
   func channelReadComplete(context: ChannelHandlerContext) {
-    if !isClosing, !clock.isSet {
-      switch reading {
-      case .head:
-        // Bytes have come that were no whole head.
-        if !hasReadPart, asked == nil, !isInputClosed {
-          clock.set(options.headerTimeout, context) { [self] in refuse(.requestTimeout, "the head of the request did not arrive in time", context) }
-        }
-      case .body, .unwanted:
-        bodyStart = .now()
-        checkBody(context)
-      }
+    awaitBody(context)
+    // Bytes have come that were no whole head.
+    if !hasReadPart, ahead.isEmpty, !mustWait(context), case .head = reading, !isInputClosed, !isClosing, !clock.isSet {
+      clock.set(options.headerTimeout, context) { [self] in refuse(.requestTimeout, "the head of the request did not arrive in time", context) }
     }
     hasReadPart = false
     context.fireChannelReadComplete()
+  }
+
+  /// The rest of a body that has begun has its time.
+  private func awaitBody(_ context: ChannelHandlerContext) {
+    if case .head = reading { return }
+    guard !isClosing, !clock.isSet else { return }
+    bodyStart = .now()
+    checkBody(context)
   }
 
   private func checkBody(_ context: ChannelHandlerContext) {
@@ -246,7 +263,8 @@ final class HTTPConnection: ChannelDuplexHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     guard !isClosing else { return }
     switch error {
-    case HTTPParserError.headerOverflow: refuse(.requestHeaderFieldsTooLarge, "the head of the request is too large", context)
+    case HTTPParserError.headerOverflow, is ByteToMessageDecoderError.PayloadTooLargeError:
+      refuse(.requestHeaderFieldsTooLarge, "the head of the request is too large", context)
     case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection: inputClosed(context)
     case is HTTPParserError: refuse(.badRequest, "this is not HTTP/1.1", context)
     case is IOError, is ChannelError: close(context)
@@ -263,9 +281,11 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func inputClosed(_ context: ChannelHandlerContext) {
     guard !isClosing, !isInputClosed else { return }
     isInputClosed = true
-    guard let asked else { return closeWhenSent(context: context) }
+    guard let asked else {
+      if ahead.isEmpty { closeWhenSent(context: context) }
+      return
+    }
     if case .body = reading { return close(context) }
-    if ahead.isEmpty { closesAfterResponse = true }
     // Nothing tells a client that has left from one that reads for ever.
     if asked.isStreaming { close(context) }
   }
@@ -294,8 +314,9 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   /// Sends what there is of a stream, for as long as the client takes it.
   func pump() {
-    guard let context, !isClosing, let asked, asked.isStreaming, let exchange = asked.exchange else { return }
-    while context.channel.isWritable {
+    guard let context else { return }
+    // A flush that makes room leads here again, and maybe to the end of the stream and the begin of another.
+    while !isClosing, context.channel.isWritable, let asked, asked.isStreaming, let exchange = asked.exchange {
       switch exchange.nextChunk() {
       case nil: return
       case .bytes(let bytes):
@@ -310,6 +331,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     pump()
+    if !ahead.isEmpty { takeAhead(context) }
     context.fireChannelWritabilityChanged()
   }
 
@@ -321,8 +343,9 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Answers in the server's own name, when all before that is answered, and ends the connection.
   private func refuse(_ status: HTTPResponseStatus, _ message: String, _ context: ChannelHandlerContext) {
     clock.cancel()
-    guard !isBusy else { return pendingRefusal = Refusal(status: status, message: message) }
+    guard !isBusy, asked != nil || ahead.isEmpty else { return pendingRefusal = Refusal(status: status, message: message) }
     if asked?.isStreaming == true { return close(context) }
+    dropBody()
     asked = Asked(version: .http1_1, isHead: asked?.isHead ?? false)
     closesAfterResponse = true
     answer(status, message, context)
@@ -339,7 +362,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     guard let asked else { return }
     var fields = head.fields
     // While the body of its request is still coming, the response is the last one.
-    if !isBusy || head.closesConnection { closesAfterResponse = true }
+    if !isBusy || head.closesConnection || nothingFollows { closesAfterResponse = true }
     let isOld = asked.version == .http1_0
     if head.mayHaveBody {
       if let length {
@@ -357,32 +380,34 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
     fields.add(name: "Date", value: date.now)
     fields.add(name: "Server", value: "sx")
-    if head.status == .serviceUnavailable { fields.add(name: "Retry-After", value: "1") }
+    if head.status == .serviceUnavailable, !fields.contains(name: "Retry-After") { fields.add(name: "Retry-After", value: "1") }
     context.write(wrapOutboundOut(.head(HTTPResponseHead(version: isOld ? .http1_0 : .http1_1, status: head.status, headers: fields))), promise: nil)
   }
+
+  /// The client has sent nothing behind the request in flight that is to be answered, and will not.
+  private var nothingFollows: Bool { isInputClosed && ahead.isEmpty && pendingRefusal == nil }
 
   private func end(_ context: ChannelHandlerContext) {
     asked = nil
     if closesAfterResponse { return hangUp(context) }
     context.write(wrapOutboundOut(.end(nil)), promise: nil)
     flush(context)
-    share.clear()
     lastActivity = .now()
     takeAhead(context)
   }
 
-  /// Goes on with what came while a request was answered.
+  /// Goes on with what had to wait.
   private func takeAhead(_ context: ChannelHandlerContext) {
     // A request that is answered at once leads here again.
     guard !isTakingAhead else { return }
     isTakingAhead = true
-    while !isBusy, !isClosing, let part = ahead.popFirst() { take(part, context) }
+    while !isClosing, !mustWait(context), let part = ahead.popFirst() { take(part, context) }
     isTakingAhead = false
     guard ahead.isEmpty, !isClosing else { return }
     resumeReading(context)
-    if isBusy {
-      if isInputClosed { closesAfterResponse = true }
-    } else if let pendingRefusal {
+    awaitBody(context)
+    guard !isBusy else { return }
+    if let pendingRefusal {
       refuse(pendingRefusal.status, pendingRefusal.message, context)
     } else if isInputClosed {
       closeWhenSent(context: context)
@@ -409,7 +434,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Ends the output when all of it has left, however slowly, and the connection a while after that: what the client is still sending would
   /// otherwise make its system drop the response.
   private func hangUp(_ context: ChannelHandlerContext) {
-    if isLastRequest, case .head = reading { return closeWhenSent(.end(nil), context: context) }
+    if isLastRequest, ahead.isEmpty, case .head = reading { return closeWhenSent(.end(nil), context: context) }
     isClosing = true
     clock.cancel()
     let sent = context.eventLoop.makePromise(of: Void.self)
@@ -434,18 +459,18 @@ final class HTTPConnection: ChannelDuplexHandler {
   // MARK: Slow readers
 
   private func flush(_ context: ChannelHandlerContext) {
+    flushes += 1
     context.flush()
     let waiting = bufferedBytes(context)
     if waiting > 0, !stallCheck.isSet { checkForStall(context, after: waiting) }
   }
 
   private func checkForStall(_ context: ChannelHandlerContext, after waiting: Int) {
-    stallCheck.set(options.writeTimeout, context) { [self] in
+    stallCheck.set(options.writeTimeout, context) { [self, flushes] in
       let now = bufferedBytes(context)
       if now == 0 { return }
-      // What the system did not take of a response changes with every byte that it takes, and with every one that is added; nothing
-      // is added for long while nothing leaves.
-      if now == waiting { return close(context) }
+      // As much may wait as before although the client takes what it gets: where a stream writes pieces of the same size.
+      if now == waiting, flushes == self.flushes { return close(context) }
       checkForStall(context, after: now)
     }
   }

@@ -117,7 +117,9 @@ final class HTTPListener: Sendable {
     var limits = NIOHTTPDecoderLimitConfiguration()
     (limits.maxHeaderFieldSize, limits.maxHeaderListSize, limits.maxHeaderFieldCount) = (options.headerLimit, options.headerLimit, options.headerCount)
     try pipeline.addHandler(HTTPResponseEncoder(configuration: framing))
-    try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)))
+    // The decoder counts no blanks, but keeps those between a name and its value.
+    let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+    try pipeline.addHandler(ByteToMessageHandler(decoder, maximumBufferSize: options.headerLimit))
     let handler = HTTPConnection(options, budget, date, begin: begin)
     try pipeline.addHandler(handler)
 

@@ -19,6 +19,7 @@ struct IncomingRequest {
 
   /// Why a head cannot be understood.
   struct Malformed: Error {
+    var status = HTTPResponseStatus.badRequest
     let message: String
   }
 
@@ -31,19 +32,28 @@ struct IncomingRequest {
   /// The client waits for leave to send the body.
   let expectsContinue: Bool
 
+  /// The decoder understands nothing behind it: it expects that the wish is granted.
+  let asksForAnotherProtocol: Bool
+
   private var head: DatumDictionary
   private var announcedLength = 0
   private var body = ByteBuffer()
   private var isBodyDropped = false
 
   init(_ head: HTTPRequestHead, _ origin: Origin, _ options: ListenerOptions) throws(Malformed) {
-    var fields = RequestFields(), hosts = 0, expectation: String?
+    var fields = RequestFields(), hosts = 0, expectation: String?, hasUpgrade = false
     for (name, value) in head.headers {
-      let name = name.lowercased()
+      let name = name.lowercased(), value = FieldSyntax.trimmed(value)
       switch name {
       case "host": hosts += 1
-      case "content-length": announcedLength = Int(value) ?? 0
+      // More than fits is too long in any case.
+      case "content-length": announcedLength = Int(value) ?? .max
+      case "transfer-encoding":
+        // RFC 9112, section 6.1: what else there may be would be handled as if it were the body, and HTTP/1.0 has none.
+        guard value.lowercased() == "chunked" else { throw Malformed(status: .notImplemented, message: "the only transfer coding here is chunked") }
+        guard head.version != .http1_0 else { throw Malformed(message: "HTTP/1.0 has no transfer codings") }
       case "expect": expectation = value
+      case "upgrade": hasUpgrade = true
       default: break
       }
       fields.add(name, value)
@@ -58,6 +68,7 @@ struct IncomingRequest {
     guard let parts = RequestTarget(target) else { throw Malformed(message: "the request target is not valid percent-encoded UTF-8") }
     bodyLimit = options.bodyLimit(target: target)
     hasOwnLimit = options.bodyLimits.values.contains(bodyLimit)
+    asksForAnotherProtocol = hasUpgrade || head.method == .CONNECT
     expectsContinue = head.version != .http1_0 && expectation?.lowercased() == "100-continue"
     var entries: [(String, Datum)] = [
       ("method", .string(head.method.rawValue)),

@@ -19,7 +19,7 @@ final class RequestBodyBudget: Sendable {
 
   fileprivate func giveBack(_ bytes: Int) { left.withLock { $0 += bytes } }
 
-  /// What the requests of one connection hold, given back at the latest when nobody refers to it anymore.
+  /// What the body of one request holds, given back when nobody refers to it anymore.
   final class Share: Sendable {
     private let budget: RequestBodyBudget
     private let taken = Mutex(0)
@@ -33,14 +33,6 @@ final class RequestBodyBudget: Sendable {
       guard budget.take(bytes) else { return false }
       taken.withLock { $0 += bytes }
       return true
-    }
-
-    /// Gives everything back.
-    func clear() {
-      budget.giveBack(taken.withLock { taken in
-        defer { taken = 0 }
-        return taken
-      })
     }
   }
 }
