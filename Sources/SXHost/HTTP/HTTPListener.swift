@@ -123,16 +123,16 @@ final class HTTPListener: Sendable {
     let handler = HTTPConnection(options, budget, date, begin: begin)
     try pipeline.addHandler(handler)
 
-    let identifier = ObjectIdentifier(channel)
+    let identifier = ObjectIdentifier(channel), connection = Connection(channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
     let isStopping = state.withLock { state in
-      state.connections[identifier] = Connection(channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
+      state.connections[identifier] = connection
       return state.isStopping
     }
     channel.closeFuture.whenComplete { [self] _ in
       state.withLock { $0.connections[identifier] = nil }
       endIfDone()
     }
-    if isStopping { channel.close(promise: nil) }
+    if isStopping { connection.perform { $0.finish() } }
   }
 
   /// Stops accepting; lets requests in flight finish; ends streams. What is not done when the grace time is over is cut off.
