@@ -347,7 +347,10 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Answers in the server's own name, when all before that is answered, and ends the connection.
   private func refuse(_ status: HTTPResponseStatus, _ message: String, _ context: ChannelHandlerContext) {
     clock.cancel()
-    guard !isBusy, asked != nil || ahead.isEmpty else { return pendingRefusal = Refusal(status: status, message: message) }
+    guard !isBusy, asked != nil || ahead.isEmpty else {
+      // The decoder complains again about what comes behind.
+      return pendingRefusal = pendingRefusal ?? Refusal(status: status, message: message)
+    }
     if asked?.isStreaming == true { return close(context) }
     dropBody()
     asked = Asked(version: .http1_1, isHead: asked?.isHead ?? false)
