@@ -61,6 +61,16 @@ import Testing
     #expect(try await server.ending.get() == "(\"after\" nil)")
   }
 
+  @Test func requestWhoseBodyDoesNotComeInTimeIsAnsweredThatTheServerStops() async throws {
+    let server = try await Self.start(grace: 300)
+    let connection = try RawConnection(server.address)
+    try await connection.send("POST /?ms=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+    _ = try await connection.read(until: "100 Continue\r\n\r\n")
+    server.beginStop()
+    #expect(try await connection.readToEnd().hasPrefix("HTTP/1.1 503 "))
+    _ = await server.ending
+  }
+
   @Test func idleConnectionsDoNotDelayTheEnd() async throws {
     let server = try await Self.start(grace: 10_000)
     let idle = try RawConnection(server.address)

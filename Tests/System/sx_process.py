@@ -104,7 +104,7 @@ class Response:
 class Server:
     """An `sx serve` on a free port, with a probe socket."""
 
-    def __init__(self, folder: Path, application: str | None = None, probe: Path | None = None, workers: int | None = None, **extra: str):
+    def __init__(self, folder: Path, application: str | None = None, probe: Path | None = None, workers: int | None = None, files: int | None = None, **extra: str):
         self.folder = folder
         self.probe_path = probe or folder / "probe"
         self._out = folder / f"serve-{time.monotonic_ns()}.out"
@@ -118,7 +118,8 @@ class Server:
             arguments.append(str(source))
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self.process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=environment(folder, **extra)
+                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=environment(folder, **extra),
+                preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None,
             )
         self.port = None
         self._was_killed = False

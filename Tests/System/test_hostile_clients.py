@@ -392,6 +392,17 @@ def test_connections_beyond_the_limit_wait_for_a_place(serve):
         connection.close()
 
 
+def test_connections_leave_files_for_the_rest_of_the_process(serve):
+    server = serve(ROUTES, files=80)
+    idle = [server.connect() for _ in range(100)]
+    wait_until(lambda: descriptors(server) >= 60, "the connections")
+    (server.folder / "note").write_text("text")
+    assert server.value('(call-with-input-file "note" read-line)') == "text"
+    for connection in idle:
+        connection.close()
+    assert_serves(server)
+
+
 @pytest.mark.parametrize("path", ["/large", "/endless"])
 def test_a_client_that_does_not_read_its_response_is_cut_off(serve, path):
     server = serve(IMPATIENT)

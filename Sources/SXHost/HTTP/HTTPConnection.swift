@@ -85,6 +85,9 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   /// How long a client may take to notice that nobody listens anymore.
   private static let linger = TimeAmount.seconds(2)
+  /// How long a stopping server waits for a request that has arrived, but has not been read.
+  private static let lastChance = TimeAmount.milliseconds(100)
+  private static let stopping = "the server is stopping"
 
   /// - Parameter begin: hands a request to the interpreter.
   init(_ options: ListenerOptions, _ budget: RequestBodyBudget, _ date: DateField, begin: @escaping Begin) {
@@ -124,13 +127,14 @@ final class HTTPConnection: ChannelDuplexHandler {
     if let asked {
       if asked.isStreaming { asked.exchange?.end() }
     } else {
-      closeWhenSent(context: context)
+      clock.set(Self.lastChance, context) { [self] in closeWhenSent(context: context) }
     }
   }
 
   /// The request in flight has had its time.
   func cutOff() {
-    guard let exchange = asked?.exchange else { return }
+    guard let context, !isClosing, let asked else { return }
+    guard let exchange = asked.exchange else { return refuse(.serviceUnavailable, Self.stopping, context) }
     exchange.answer(.unavailable)
     exchange.abort()
   }
@@ -299,7 +303,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     case .complete(let head, let body):
       write(head, body, context)
     case .unavailable:
-      self.answer(.serviceUnavailable, "the server is stopping", context)
+      self.answer(.serviceUnavailable, Self.stopping, context)
     case .stream(let head):
       write(head, length: nil, context)
       guard head.mayHaveBody, !asked.isHead else {
@@ -343,7 +347,10 @@ final class HTTPConnection: ChannelDuplexHandler {
   /// Answers in the server's own name, when all before that is answered, and ends the connection.
   private func refuse(_ status: HTTPResponseStatus, _ message: String, _ context: ChannelHandlerContext) {
     clock.cancel()
-    guard !isBusy, asked != nil || ahead.isEmpty else { return pendingRefusal = Refusal(status: status, message: message) }
+    guard !isBusy, asked != nil || ahead.isEmpty else {
+      // The decoder complains again about what comes behind.
+      return pendingRefusal = pendingRefusal ?? Refusal(status: status, message: message)
+    }
     if asked?.isStreaming == true { return close(context) }
     dropBody()
     asked = Asked(version: .http1_1, isHead: asked?.isHead ?? false)

@@ -66,7 +66,7 @@ final class HTTPListener: Sendable {
   ///   - ended: called once, when everything is over.
   func start(started: @escaping @Sendable (ListeningAddress) -> Void, ended: @escaping @Sendable (Ending) -> Void) {
     state.withLock { $0.ended = ended }
-    let options = options
+    let connectionLimit = min(options.connectionLimit, ListenerOptions.mostConnections)
     let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       // Thousands may come at once; the system puts its own limit below this one.
       .serverChannelOption(.backlog, value: 4096)
@@ -74,7 +74,7 @@ final class HTTPListener: Sendable {
       // One at a time, so that the limit of connections is none of about so many.
       .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ConnectionLimit(options.connectionLimit)) }
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ConnectionLimit(connectionLimit)) }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       // Whoever has sent a request and then ends the output still wants the answer.
@@ -83,7 +83,7 @@ final class HTTPListener: Sendable {
         channel.eventLoop.makeCompletedFuture { try add(channel) }
       }
     // A name may take long to be looked up.
-    Task {
+    Task { [options] in
       do {
         let server = try await bootstrap.bind(host: options.host, port: options.port).get()
         started(ListeningAddress(host: server.localAddress?.ipAddress ?? options.host, port: server.localAddress?.port ?? options.port))
@@ -123,16 +123,16 @@ final class HTTPListener: Sendable {
     let handler = HTTPConnection(options, budget, date, begin: begin)
     try pipeline.addHandler(handler)
 
-    let identifier = ObjectIdentifier(channel)
+    let identifier = ObjectIdentifier(channel), connection = Connection(channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
     let isStopping = state.withLock { state in
-      state.connections[identifier] = Connection(channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
+      state.connections[identifier] = connection
       return state.isStopping
     }
     channel.closeFuture.whenComplete { [self] _ in
       state.withLock { $0.connections[identifier] = nil }
       endIfDone()
     }
-    if isStopping { channel.close(promise: nil) }
+    if isStopping { connection.perform { $0.finish() } }
   }
 
   /// Stops accepting; lets requests in flight finish; ends streams. What is not done when the grace time is over is cut off.

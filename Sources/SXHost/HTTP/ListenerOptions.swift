@@ -32,6 +32,9 @@ struct ListenerOptions: Sendable {
   /// How long requests in flight may go on after `stop`.
   var grace: Duration = .seconds(10)
 
+  /// A quarter of the files that the process may have open is not for connections: handlers read files and ask others, and the probe answers.
+  static var mostConnections: Int { max(1, ResourceLimit.openFiles.current / 4 * 3) }
+
   /// The interpreters that were started for it answer requests too.
   var isShared: Bool { !firstPaths.isEmpty }
   /// Of a shared server: paths that are for the first interpreter, with all below them.
