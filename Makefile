@@ -37,7 +37,7 @@ test-system: browser promtool python
 	SX=.build/debug/sx $(PYTHON) -m pytest -q Tests/System
 
 # With a collection at every safepoint, which finds values that no root holds: the suites in which control and binding go odd ways.
-STRESSED := functions dynamic-wind continuations delimited coroutines errors parameters values promises scopes libraries \
+STRESSED := assignment functions dynamic-wind continuations delimited coroutines errors parameters values promises scopes libraries \
   macros syntax-rules match records equality cycles chars
 
 test-stressed:

@@ -37,17 +37,24 @@ public enum Files {
   private static func contents(ofDescriptor descriptor: Int32, named name: String) throws -> [UInt8] {
     var status = stat()
     let size = fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
-    // One byte more than the file has, so that the first read takes it all; pipes and devices say nothing about their size.
-    var chunk = [UInt8](repeating: 0, count: max(size + 1, 16 * 1024))
     var bytes: [UInt8] = []
+    // One byte more than the file has, so that its end is noticed at once; pipes and devices say nothing about their size.
+    var capacity = max(size + 1, 16 * 1024)
     while true {
-      let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw HostError(SystemError("cannot read \(name)").description)
+      let part = try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+        while count < buffer.count {
+          let read = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+          if read < 0 {
+            if errno == EINTR { continue }
+            throw HostError(SystemError("cannot read \(name)").description)
+          }
+          if read == 0 { break }
+          count += read
+        }
       }
-      if count == 0 { return bytes }
-      bytes.append(contentsOf: chunk[..<count])
+      if bytes.isEmpty { bytes = part } else { bytes.append(contentsOf: part) }
+      if part.count < capacity { return bytes }
+      capacity = max(bytes.count, 16 * 1024)
     }
   }
 

@@ -12,11 +12,11 @@ import Testing
           ((= path "/echo") (answer 201 {:x-a (list "1" "2") :X-B "b"} (str (get request :method) " " (get (get request :headers) "x-q") " " (get request :body))))
           ((= path "/away") (answer 302 {:location "/echo"} ""))
           ((= path "/round") (answer 302 {:location "/round"} ""))
-          ((= path "/slow") (perform {:op "sleep" :args '(5000)}) (answer 200 {} "late"))
+          ((= path "/slow") (perform {:op "sleep" :args '(60000)}) (answer 200 {} "late"))
           ((= path "/trickle")
             (perform {:op "http-stream" :args (list exchange 200 {})})
             (perform {:op "http-write" :args (list exchange "first")})
-            (perform {:op "sleep" :args '(5000)}))
+            (perform {:op "sleep" :args '(60000)}))
           (else (answer 404 {} "")))))
     """
 
@@ -66,7 +66,8 @@ import Testing
     let begin = clock.now
     let answer = try await ask(server, "{:url \"BASE\(path)\" :timeout-ms 100}")
     #expect(answer == .string("http/request: no answer within 100 ms: GET \(server.address.url)\(path)"))
-    #expect(clock.now - begin < .seconds(3))
+    // Not only when the server has come to its end.
+    #expect(clock.now - begin < .seconds(60))
     await server.stop()
   }
 

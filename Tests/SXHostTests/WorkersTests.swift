@@ -10,14 +10,24 @@ import Testing
     /// The requests for `/hold` that wait, each as the number of its interpreter and the name it has there; and whether they may answer.
     let holding = Mutex<Set<[Int]>>([])
     let mayAnswer = Atomic<Bool>(false)
-    let cancellations = Mutex<[Int: Cancellation]>([:])
+    /// Ends what a worker took requests with. Whoever asks for the end of just anything may get that of a handler.
+    let cancellations = Mutex<[Int: @Sendable (String) -> Void]>([:])
 
     func join(_ number: Int, _ interpreter: Interpreter) {
-      cancellations.withLock { $0[number] = interpreter.cancellation }
       interpreter.define("may-answer?") { [self] (exchange: Int) in
         holding.withLock { _ = $0.insert([number, exchange]) }
         return mayAnswer.load(ordering: .acquiring)
       }
+    }
+
+    /// Evaluates in a fiber that `cancellations` knows.
+    func work(_ number: Int, _ source: String, _ interpreter: Interpreter, _ host: SystemHost) throws {
+      var outcome: Result<Handle, Diagnostic>?
+      let fiber = interpreter.spawn(source: source, file: "worker.sx") { outcome = $0 }
+      let cancellation = interpreter.cancellation
+      cancellations.withLock { $0[number] = { cancellation.cancel(fiber, reason: $0) } }
+      repeat { interpreter.runReady() } while outcome == nil && host.waitForEvents(interpreter)
+      _ = try outcome?.get()
     }
 
     /// How many requests each interpreter holds, sorted.
@@ -52,10 +62,10 @@ import Testing
       self.outcome = outcome
       thread = try InterpreterThread(SystemHost.Configuration(output: .captured, capabilities: .all)) { interpreter, host in
         do {
-          try host.startWorkers(count, beside: interpreter) { number, interpreter, _ in
+          try host.startWorkers(count, beside: interpreter) { number, interpreter, host in
             board.join(number, interpreter)
             guard try body(number) else { return }
-            try interpreter.evaluate("(perform {:op \"http-work\" :args (list \(Self.handler(number)))})")
+            try board.work(number, "(perform {:op \"http-work\" :args (list \(Self.handler(number)))})", interpreter, host)
           }
         } catch {
           return listening.give(.failure(error))
@@ -110,7 +120,7 @@ import Testing
     async let one = team.ask("/hold")
     async let other = team.ask("/hold")
     try await eventually { team.board.held == [1, 1] }
-    team.board.cancellations.withLock { $0[1]?.cancel(reason: "enough") }
+    team.board.cancellations.withLock { $0[1]?("enough") }
     // It hears of it when it next looks up; until then the two take turns.
     var row = 0
     try await eventually {

@@ -19,6 +19,13 @@ def descriptors(server) -> int:
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
 
+def is_held(connection: socket.socket) -> bool:
+    """Whether the other end, on this machine, has the connection still open, whatever of it has been read here."""
+    port = f":{connection.getsockname()[1]:04X}"
+    with open("/proc/net/tcp") as table:
+        return any(remote.endswith(port) and state == "01" for _, _, remote, state, *_ in map(str.split, table))
+
+
 def post_head(path: str, length: int | str, *fields: str) -> bytes:
     """The head of a POST with a content-length, or of a chunked one."""
     framing = "transfer-encoding: chunked" if length == "chunked" else f"content-length: {length}"

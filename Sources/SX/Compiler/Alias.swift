@@ -61,6 +61,7 @@ extension Machine {
       try nativeStack.check(v.listSpan)
       try charge(v.listCount)
       var parts: [(value: Value, span: SourceSpan)] = [], isChanged = false
+      parts.reserveCapacity(v.listCount)
       var rest = v
       func add(_ part: Value, _ span: SourceSpan) throws {
         let new = part.isListCell || part.isKind(.symbol) || part.isDict ? try rewritten(part, replacement) : part

@@ -400,6 +400,7 @@ struct Analyzer {
   mutating func sequence(_ forms: ArraySlice<Item>, _ scope: Scope, tail: Bool) throws -> Node {
     if forms.count == 1 { return try expression(forms[forms.startIndex], scope, tail: tail) }
     var nodes: [Node] = []
+    nodes.reserveCapacity(forms.count)
     for (i, form) in forms.enumerated() { nodes.append(try expression(form, scope, tail: tail && i == forms.count - 1)) }
     return .sequence(nodes)
   }
@@ -423,6 +424,7 @@ struct Analyzer {
     for form in forms { announce(form) }
     guard forms.contains(where: { $0.value.isListCell }) else { return (Array(forms), locals) }
     var out: [Item] = [], rounds = 0
+    out.reserveCapacity(forms.count)
     var queue = Array(forms.reversed())
     while let form = queue.popLast() {
       guard form.value.isListCell, form.value.length > 0, case let head = machine.heap.element(form.value, 0), head.isKind(.symbol) else {

@@ -116,8 +116,9 @@ extension Compiler {
     case .reverse:
       emit(isAccumulator(arguments[0]) ? .collected : .reverse, a: destination, b: try operand(arguments[0]))
       return
-    case .first, .rest:
-      emit(operation == .first ? .first : .rest, a: destination, b: try operand(arguments[0]))
+    case .first, .rest, .length, .charToInteger:
+      let op: Op = operation == .first ? .first : operation == .rest ? .rest : operation == .length ? .length : .charToInteger
+      emit(op, a: destination, b: try operand(arguments[0]))
       return
     default: break
     }
@@ -147,6 +148,7 @@ extension Compiler {
       case .quotient: .quotient
       case .remainder: .remainder
       case .vectorRef: .vectorRef
+      case .stringRef: .stringRef
       default: .cons
       }
     emit(op, n: 2, a: destination, b: x, c: y)

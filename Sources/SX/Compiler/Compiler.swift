@@ -34,7 +34,10 @@ struct Compiler {
     self.lambda = lambda
     selfLoop = Loop(lambda.parameters)
     span = lambda.span
+    instructions.reserveCapacity(Compiler.usualLength)
+    spans.reserveCapacity(Compiler.usualLength)
   }
+  private static let usualLength = 48
 
   /// The code cell of a function, compiling it when needed. Needs no rooting: nothing here reaches a safepoint.
   static func compile(_ machine: Machine, _ lambda: Lambda) throws -> Value {

@@ -51,6 +51,8 @@ enum Op: UInt8 {
   case reverse
   /// [a] ← element [c] of the vector [b]; element [b] of the vector [a] ← [c].
   case vectorRef, vectorSet
+  /// [a] ← length of [b]; character [c] of the string [b]; code of the character [b].
+  case length, stringRef, charToInteger
   /// If the global c reads a field of records of the type of [b]: [a] ← that field, and the next n instructions are skipped, which call the global.
   case field
   /// The same if it changes a field of [a]: that field ← [b].

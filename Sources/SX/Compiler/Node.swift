@@ -132,6 +132,7 @@ extension Node {
 /// Primitives that the machine has instructions for. As values they are ordinary natives; redefining one compiles the functions that use it anew.
 enum OpenCoded: UInt8, CaseIterable {
   case add, subtract, multiply, less, greater, lessOrEqual, greaterOrEqual, equal, identical, not, isNil, isEmpty, cons, first, rest, mod, get, increment, decrement, isZero, divide, quotient, remainder, vectorRef, vectorSet, reverse, resume, yield
+  case length, stringRef, charToInteger
 
   var name: StaticString {
     switch self {
@@ -163,6 +164,9 @@ enum OpenCoded: UInt8, CaseIterable {
     case .reverse: "reverse"
     case .resume: "coroutine-resume"
     case .yield: "coroutine-yield"
+    case .length: "len"
+    case .stringRef: "string-ref"
+    case .charToInteger: "char->integer"
     }
   }
 
@@ -171,7 +175,7 @@ enum OpenCoded: UInt8, CaseIterable {
     switch self {
     case .add, .multiply: n >= 1 && n <= 8
     case .subtract: n >= 1 && n <= 8
-    case .not, .isNil, .isEmpty, .first, .rest, .reverse, .increment, .decrement, .isZero: n == 1
+    case .not, .isNil, .isEmpty, .first, .rest, .reverse, .increment, .decrement, .isZero, .length, .charToInteger: n == 1
     case .vectorSet: n == 3
     case .resume: n == 1 || n == 2
     case .yield: n == 1

@@ -6,9 +6,9 @@ struct RegisterVariables {
   private let compiler: Compiler
   /// How many operations wait for an operand here, and where each assigned variable is bound.
   private var depth = 0
-  private var depths: [ObjectIdentifier: Int] = [:]
+  private var depths = IdentityMap<Int>()
   /// Variables that are assigned while an operation waits that began after they were bound.
-  private var unfit: Set<ObjectIdentifier> = []
+  private var unfit = IdentityMap<Bool>()
 
   /// Decides for all variables of the function that is being compiled.
   static func choose(_ compiler: Compiler) throws {
@@ -22,7 +22,7 @@ struct RegisterVariables {
   private init(compiler: Compiler) { self.compiler = compiler }
 
   private func decide(_ local: Local, _ isQuiet: Bool) {
-    local.isInRegister = local.isAssigned && !local.isCaptured && isQuiet && !unfit.contains(ObjectIdentifier(local))
+    local.isInRegister = local.isAssigned && !local.isCaptured && isQuiet && unfit[local.identity] == nil
   }
 
   private mutating func callsNothing(_ node: Node) throws -> Bool {
@@ -30,7 +30,7 @@ struct RegisterVariables {
     switch node {
     case .constant, .local, .upvalue, .enclosingFunction, .global, .lambda: return true
     case .setLocal(let local, let value), .initialize(let local, let value):
-      if depth > depths[ObjectIdentifier(local), default: 0] { unfit.insert(ObjectIdentifier(local)) }
+      if depth > depths[local.identity, default: 0] { unfit[local.identity] = true }
       return try operands([value])
     case .setUpvalue(_, _, let value), .setGlobal(_, let value, _), .defineGlobal(_, let value, _): return try operands([value])
     case .conditional, .and, .or, .sequence, .recursive, .loop, .guarded: return try all(node.parts)
@@ -59,7 +59,7 @@ struct RegisterVariables {
     }
   }
   private mutating func bind(_ local: Local) {
-    if local.isAssigned { depths[ObjectIdentifier(local)] = depth }
+    if local.isAssigned { depths[local.identity] = depth }
   }
   private mutating func all(_ nodes: [Node]) throws -> Bool {
     try nodes.reduce(true) { try callsNothing($1) && $0 }
@@ -69,4 +69,8 @@ struct RegisterVariables {
     defer { depth -= 1 }
     return try all(nodes)
   }
+}
+
+extension Local {
+  fileprivate var identity: UInt64 { UInt64(UInt(bitPattern: ObjectIdentifier(self))) }
 }

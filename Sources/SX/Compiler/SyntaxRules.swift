@@ -287,6 +287,7 @@ struct SyntaxRulesExpansion {
     case .list(let elements, let rest):
       try machine.nativeStack.check(span)
       var parts: [(value: Value, span: SourceSpan)] = []
+      parts.reserveCapacity(elements.count)
       for (element, ellipses) in elements { try add(element, ellipses, matches, &parts) }
       try grow(parts.count)
       if let rest {

@@ -274,6 +274,11 @@ extension Machine {
         case .vectorRef: base[ip.a] = try vectorElement(base[ip.b], base[ip.c])
         case .vectorSet: try setVectorElement(base[ip.a], base[ip.b], base[ip.c])
 
+        case .length: base[ip.a] = try length(base[ip.b])
+        case .stringRef: base[ip.a] = try character(base[ip.b], base[ip.c])
+        case .charToInteger:
+          let x = base[ip.b]
+          base[ip.a] = x.isCharacter ? x.characterCode : try primitive(.charToInteger, x)
         case .field:
           let f = globals[ip.c], record = base[ip.b]
           if f.isFieldAccess(arity: 1), record.isRecord(of: f) {

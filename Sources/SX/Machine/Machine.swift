@@ -58,7 +58,7 @@ final class Machine {
   var expansionSpan = SourceSpan.none
   /// That form.
   var expansionForm = Value.nil
-  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, raiseNative = Value.nil, reverseNative = Value.nil
+  private(set) var listNative = Value.nil, concatNative = Value.nil, applyNative = Value.nil, dictNative = Value.nil, mergeNative = Value.nil, raiseNative = Value.nil
 
   // MARK: Fibers
 
@@ -183,7 +183,6 @@ final class Machine {
     applyNative = globals[globalIndex(symbol("apply"))]
     dictNative = globals[globalIndex(symbol("dict"))]
     mergeNative = globals[globalIndex(symbol("merge"))]
-    reverseNative = globals[globalIndex(symbol("reverse"))]
     raiseNative = globals[globalIndex(symbol("raise"))]
   }
 

@@ -28,7 +28,7 @@ extension Machine {
   }
 
   @inline(never) func divide(_ a: Value, _ b: Value) throws -> Value {
-    if Arithmetic.isNumber(a), Arithmetic.isNumber(b) {
+    if Value.bothFix(a, b) || Arithmetic.isNumber(a) && Arithmetic.isNumber(b) {
       guard let quotient = Arithmetic.divide(a, b, heap) else { throw error("/: division by zero") }
       return quotient
     }
@@ -183,9 +183,26 @@ extension Machine {
     if list.length > 64 { heap.resize(list.word(1), capacity: list.length) }
     return list
   }
-  @inline(never) func reverse(_ argument: Registers) throws -> Value {
-    var window = (reverseNative, argument.pointee)
-    return try withUnsafeMutableBytes(of: &window) { try reverseNative.native.invoke(self, $0.baseAddress!.assumingMemoryBound(to: Value.self), 1) }
+  /// What the primitive itself does, for arguments of which its instruction knows nothing.
+  @inline(never) func primitive(_ operation: OpenCoded, _ arguments: Value...) throws -> Value {
+    guard let native = original(Int(operation.rawValue)) else { return .nil }
+    return try withUnsafeTemporaryAllocation(of: Value.self, capacity: arguments.count + 1) { window in
+      let base = window.baseAddress.unsafelyUnwrapped
+      base.initialize(to: native)
+      for (i, argument) in arguments.enumerated() { (base + 1 + i).initialize(to: argument) }
+      return try native.native.invoke(self, base, arguments.count)
+    }
+  }
+
+  @inline(never) func length(_ v: Value) throws -> Value {
+    v.isListCell || v.isString || v.isDict ? .fix(v.length) : try primitive(.length, v)
+  }
+
+  // MARK: Strings
+
+  @inline(never) func character(_ s: Value, _ i: Value) throws -> Value {
+    if s.isString, i.isFix, s.isASCII, i.fixValue >= 0, i.fixValue < s.length { return .character(Unicode.Scalar(s.bytes[i.fixValue])) }
+    return try primitive(.stringRef, s, i)
   }
 
   @inline(never) func consSlow(_ head: Value, _ tail: Value) throws -> Value {

@@ -13,7 +13,7 @@ extension Machine {
       state.pointee.pc += Int(ip.n)
     case .dict: base[ip.a] = makeDict(ip, base)
     case .collected: base[ip.a] = collected(base[ip.b])
-    case .reverse: base[ip.a] = try reverse(base + ip.b)
+    case .reverse: base[ip.a] = try primitive(.reverse, base[ip.b])
     case .pushGuard: pushGuard(target: state.pointee.pc + ip.offset, base: base, fp: state.pointee.fp, register: ip.a | Int(ip.n) &<< 16)
     case .pushHandlers: pushHandlers(base[ip.a])
     case .pushBindings: try pushBindings(base + ip.a, Int(ip.n))

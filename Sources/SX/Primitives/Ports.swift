@@ -203,11 +203,12 @@ extension NativeTable {
       guard let count = Arithmetic.integer(args[0]), count >= 0 else { throw m.wrongType("read-string", 1, "count from 0 or string", args[0]) }
       let port = try m.input(args, 1, "read-string")
       if count > 0, port.position >= port.bytes.count { return .endOfFile }
-      let length = port.bytes.withUnsafeBufferPointer { all in
-        all.baseAddress.map { Bytes.offset(ofScalar: count, $0 + port.position, all.count - port.position) } ?? 0
+      return port.bytes.withUnsafeBufferPointer { all in
+        let rest = UnsafeBufferPointer(rebasing: all[port.position...])
+        let length = rest.baseAddress.map { Bytes.offset(ofScalar: count, $0, rest.count) } ?? 0
+        port.position += length
+        return m.heap.string(UnsafeBufferPointer(rebasing: rest[..<length]))
       }
-      defer { port.position += length }
-      return m.heap.string(Array(port.bytes[port.position..<(port.position + length)]))
     }
     add("read", optional("source"), doc: "The next datum of a port (the current one), or the eof object. Of a string, its first datum, or nil when there is none.", example: "(read \"(1 two) 3\") → (1 two)") { m, args in
       if args.count > 0, args[0].isString { return try m.firstDatum(of: args[0]) }

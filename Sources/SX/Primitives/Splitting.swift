@@ -63,26 +63,21 @@ enum Splitting {
   static func join(_ separator: Value, _ list: Value, _ machine: Machine) throws -> Value {
     let n = list.listCount
     if n == 0 { return machine.heap.string(uninitialized: 0, scalars: 0) }
-    var parts: [Value] = []
-    parts.reserveCapacity(n)
+    // Mostly all are strings, and a list of what is joined would be a copy.
+    if !ListElements(list).allSatisfy(\.isString) {
+      return try join(separator, machine.heap.list(ListElements(list).map(machine.displayString)), machine)
+    }
     var bytes = separator.byteCount &* (n &- 1), scalars = separator.length &* (n &- 1)
-    for v in ListElements(list) {
-      let part = try machine.displayString(v)
+    for part in ListElements(list) {
       bytes &+= part.byteCount
       scalars &+= part.length
-      parts.append(part)
     }
     let result = try machine.string("join", uninitialized: bytes, scalars: scalars)
-    var out = result.bytes
-    let gap = separator.byteCount
-    for i in 0..<n {
-      if i > 0, gap > 0 {
-        out.update(from: separator.bytes, count: gap)
-        out += gap
-      }
-      let count = parts[i].byteCount
-      out.update(from: parts[i].bytes, count: count)
-      out += count
+    var out = result.bytes, isFirst = true
+    for part in ListElements(list) {
+      if !isFirst { Bytes.copy(separator.bytes, separator.byteCount, to: &out) }
+      isFirst = false
+      Bytes.copy(part.bytes, part.byteCount, to: &out)
     }
     return result
   }

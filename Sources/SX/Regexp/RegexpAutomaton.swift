@@ -15,6 +15,8 @@ final class RegexpAutomaton {
 
   private static let mostInstructions = 1000
   private static let mostStates = 256
+  /// Places of all states together.
+  private static let mostPlaces = 1 << 14
   /// Scalars beyond ASCII whose transitions are remembered.
   private static let mostRare = 4096
   /// Bytes between two looks at whether the evaluation has to end.
@@ -134,7 +136,7 @@ final class RegexpAutomaton {
   private func state(_ reached: [Int32]) -> Transition {
     if reached.isEmpty { return RegexpAutomaton.dead }
     if let state = known[reached] { return state }
-    guard places.count < RegexpAutomaton.mostStates, rare.count < RegexpAutomaton.mostRare else { return RegexpAutomaton.unknown }
+    guard places.count < RegexpAutomaton.mostStates, placeCount < RegexpAutomaton.mostPlaces, rare.count < RegexpAutomaton.mostRare else { return RegexpAutomaton.unknown }
     let ends = reached.last.map { program.instructions[Int($0)].operation == .match } ?? false
     let state = Transition(table.count) | (ends ? RegexpAutomaton.accepting : 0)
     table += Array(repeating: RegexpAutomaton.unknown, count: RegexpAutomaton.rowLength)

@@ -2,6 +2,8 @@
 extension Value {
   @inline(__always) static func character(_ s: Unicode.Scalar) -> Value { Value(bits: UInt64(s.value) << 8 | 0x2C) }
   @inline(__always) var isCharacter: Bool { bits & 0xFF == 0x2C }
+  /// The code of a character, as an integer.
+  @inline(__always) var characterCode: Value { Value(bits: bits &>> 7 | 1) }
   var scalar: Unicode.Scalar { Unicode.Scalar(UInt32(truncatingIfNeeded: bits >> 8)).unsafelyUnwrapped }
 }
 

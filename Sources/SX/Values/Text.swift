@@ -34,9 +34,7 @@ extension Value {
   }
   /// Order by scalars, which for UTF-8 is the order of the bytes.
   func textLess(_ other: Value) -> Bool {
-    let n = min(byteCount, other.byteCount), a = bytes, b = other.bytes
-    for i in 0..<n where a[i] != b[i] { return a[i] < b[i] }
-    return byteCount < other.byteCount
+    Bytes.less(bytes, byteCount, other.bytes, other.byteCount)
   }
 
   /// Computes the hash, caches it in word 1 and returns it; never 0.
@@ -63,6 +61,41 @@ enum Bytes {
       i &+= 1
     }
     return true
+  }
+
+  /// Order by bytes. Eight at a time: what is read as a big-endian number has the order of its bytes.
+  static func less(_ a: UnsafePointer<UInt8>, _ countA: Int, _ b: UnsafePointer<UInt8>, _ countB: Int) -> Bool {
+    let n = min(countA, countB), x = UnsafeRawPointer(a), y = UnsafeRawPointer(b)
+    var i = 0
+    while i &+ 8 <= n {
+      let p = x.loadUnaligned(fromByteOffset: i, as: UInt64.self), q = y.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+      if p != q { return p.bigEndian < q.bigEndian }
+      i &+= 8
+    }
+    while i < n {
+      if a[i] != b[i] { return a[i] < b[i] }
+      i &+= 1
+    }
+    return countA < countB
+  }
+
+  /// Copies a text that is mostly short. Whole words are cheaper than a call that asks how many bytes there are.
+  @inline(__always) static func copy(_ from: UnsafePointer<UInt8>, _ n: Int, to out: inout UnsafeMutablePointer<UInt8>) {
+    if n > 32 {
+      out.update(from: from, count: n)
+    } else {
+      let source = UnsafeRawPointer(from), target = UnsafeMutableRawPointer(out)
+      var i = 0
+      while i &+ 8 <= n {
+        target.storeBytes(of: source.loadUnaligned(fromByteOffset: i, as: UInt64.self), toByteOffset: i, as: UInt64.self)
+        i &+= 8
+      }
+      while i < n {
+        out[i] = from[i]
+        i &+= 1
+      }
+    }
+    out += n
   }
 
   /// A seeded hash; never 0, so that 0 can mean "not computed".
