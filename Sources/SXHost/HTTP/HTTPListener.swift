@@ -77,6 +77,8 @@ final class HTTPListener: Sendable {
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ConnectionLimit(connectionLimit)) }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      // The system would hold megabytes back until it takes more: a client that accepts them slowly would look as if it accepted nothing.
+      .childChannelOption(.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), value: 128 << 10)
       // Whoever has sent a request and then ends the output still wants the answer.
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { [self] channel in
