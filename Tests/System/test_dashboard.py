@@ -204,6 +204,20 @@ def element(browser, selector: str):
     return browser.find_element(By.CSS_SELECTOR, selector)
 
 
+def click(browser, selector: str):
+    """Where news replace the element at that moment, clicks the one in its place."""
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    def is_clicked() -> bool:
+        try:
+            element(browser, selector).click()
+        except StaleElementReferenceException:
+            return False
+        return True
+
+    wait_until(is_clicked, f"a click on {selector}")
+
+
 def send_spans(server, spans: list[dict], service: str):
     """Puts spans of another program into the server, through its receiver."""
     payload = {
@@ -245,11 +259,11 @@ def test_pause_holds_the_page_still_and_counts(serve, browser):
     server = serve()
     open_dashboard(browser, server)
     wait_until(lambda: browser.execute_script("return document.querySelector('[data-live]').dataset.state") == "live", "the stream", seconds=60)
-    element(browser, "[data-pause]").click()
+    click(browser, "[data-pause]")
     server.get("/health", traceparent(TRACE))
     wait_until(lambda: "Paused, 1 new" in text(browser), "the count", seconds=60)
     assert not shows(browser, TRACE)
-    element(browser, "[data-pause]").click()
+    click(browser, "[data-pause]")
     wait_until(lambda: shows(browser, TRACE), "the trace", seconds=60)
 
 
@@ -260,17 +274,17 @@ def test_a_paused_list_stays_while_the_reader_chooses_in_it(serve, browser):
     server.wait_for_spans(4)
     open_dashboard(browser, server)
     wait_until(lambda: browser.execute_script("return document.querySelector('[data-live]').dataset.state") == "live", "the stream", seconds=60)
-    element(browser, "[data-pause]").click()
+    click(browser, "[data-pause]")
     server.get("/api/products/cup", traceparent("7" * 32))
     # Several spans, one trace.
     wait_until(lambda: "Paused, 1 new" in text(browser), "the count", seconds=60)
-    element(browser, f"#t-{TRACE}").click()
+    click(browser, f"#t-{TRACE}")
     wait_until(lambda: "catalogue.find" in part_text(browser, "[data-part=trace]"), "the chosen trace", seconds=60)
     listed = "return [...document.querySelectorAll('.trace')].map(row => row.id)"
     assert browser.execute_script(listed) == [f"t-{OTHER}", f"t-{TRACE}"]
     assert browser.execute_script("return [...document.querySelectorAll('.trace[aria-current]')].map(row => row.id)") == [f"t-{TRACE}"]
     assert "Paused, 1 new" in text(browser)
-    element(browser, "[data-pause]").click()
+    click(browser, "[data-pause]")
     wait_until(lambda: len(browser.execute_script(listed)) == 3, "the new trace", seconds=60)
     assert_not_reloaded(browser)
 
@@ -320,7 +334,7 @@ def test_the_traceparent_of_a_span_is_copied(serve, browser):
     (span,) = server.wait_for_spans(1)
     browser.execute_cdp_cmd("Browser.grantPermissions", {"origin": server.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
     open_dashboard(browser, server)
-    element(browser, "[data-copy]").click()
+    click(browser, "[data-copy]")
     wait_until(lambda: browser.execute_script("return document.querySelector('.copy.done') !== null"), "the sign that it is done", seconds=60)
     copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0], arguments[0])")
     assert copied == f"00-{TRACE}-{span['span']}-01"
@@ -346,7 +360,7 @@ def test_a_trace_of_5000_spans_stays_usable(serve, browser):
         send_spans(server, [foreign_span(n, max(0, (n - 1) // 3)) for n in range(start, start + 1000)], "large")
     open_dashboard(browser, server, f"/otel?trace={TRACE}")
     assert "5000 spans" in text(browser)
-    element(browser, ".waterfall .more").click()
+    click(browser, ".waterfall .more")
     wait_until(lambda: browser.execute_script("return document.querySelectorAll('.waterfall .span').length") == 5000, "all spans", seconds=60)
     # While the page holds all of them, news come in, and a span is chosen.
     server.get("/health", traceparent(OTHER))
