@@ -62,6 +62,16 @@ import Testing
     await server.stop()
   }
 
+  @Test func onlyAPathWithALimitOfItsOwnIsToldOfALongerBody() async throws {
+    let server = try await TestServer.handling(Self.echo, options: ":body-limit 100 :body-limits {\"/own\" 100}")
+    let long = String(repeating: "x", count: 101)
+    #expect(try await server.request("/other", method: "POST", body: long).status == 413)
+    let told = try await server.request("/own/", method: "POST", body: long)
+    let request = try await server.datum("(json-decode \(quoted(told.body)))")
+    #expect(told.status == 200 && request["body-limit"] == 100 && request["body"] == "")
+    await server.stop()
+  }
+
   @Test func clientThatAsksBeforeSendingIsToldToGoOn() async throws {
     let server = try await TestServer.handling(Self.echo, options: ":body-limit 100")
     let connection = try RawConnection(server.address)

@@ -66,8 +66,7 @@ struct IncomingRequest {
     method = head.method
     target = Self.originForm(head.uri)
     guard let parts = RequestTarget(target) else { throw Malformed(message: "the request target is not valid percent-encoded UTF-8") }
-    bodyLimit = options.bodyLimit(target: target)
-    hasOwnLimit = options.bodyLimits.values.contains(bodyLimit)
+    (bodyLimit, hasOwnLimit) = options.bodyLimit(target: target)
     asksForAnotherProtocol = hasUpgrade || head.method == .CONNECT
     expectsContinue = head.version != .http1_0 && expectation?.lowercased() == "100-continue"
     var entries: [(String, Datum)] = [
@@ -117,7 +116,6 @@ struct IncomingRequest {
     guard target.utf8.first != UInt8(ascii: "/"), let scheme = ["http://", "https://"].first(where: { target.lowercased().hasPrefix($0) }) else { return target }
     let rest = target.utf8.dropFirst(scheme.utf8.count)
     guard let end = rest.firstIndex(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }) else { return "/" }
-    let path = String(Substring(rest[end...]))
-    return path.hasPrefix("?") ? "/" + path : path
+    return (rest[end] == UInt8(ascii: "?") ? "/" : "") + String(Substring(rest[end...]))
   }
 }

@@ -45,12 +45,12 @@ struct ListenerOptions: Sendable {
     return firstPaths.contains { path.hasPrefix($0) && (path.utf8.count == $0.utf8.count || path.utf8.dropFirst($0.utf8.count).first == UInt8(ascii: "/")) }
   }
 
-  /// The longest body that a request for this target may have. As for the router, a slash at the end makes no difference.
-  func bodyLimit(target: String?) -> Int {
-    guard !bodyLimits.isEmpty, let target else { return bodyLimit }
+  /// The longest body that a request for this target may have, and whether its path asks for that. As for the router, a slash at the end makes no difference.
+  func bodyLimit(target: String) -> (bytes: Int, isOwn: Bool) {
+    guard !bodyLimits.isEmpty else { return (bodyLimit, false) }
     var path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
     while path.count > 1, path.last == UInt8(ascii: "/") { path.removeLast() }
-    return bodyLimits[String(Substring(path))] ?? bodyLimit
+    return bodyLimits[String(Substring(path))].map { ($0, true) } ?? (bodyLimit, false)
   }
 }
 

@@ -1,0 +1,31 @@
+import SX
+import Testing
+
+@Suite struct DatumDictionaryTests {
+  @Test(arguments: [3, 16, 17, 40]) func entriesAreFoundAndStayInOrder(count: Int) {
+    var dictionary = DatumDictionary()
+    for i in 0..<count { dictionary["key \(i)"] = .integer(i) }
+    dictionary["key 1"] = "again"
+    #expect(dictionary.count == count && dictionary["key \(count)"] == nil && dictionary["key 1"] == "again")
+    #expect(dictionary.map(\.key) == (0..<count).map { "key \($0)" })
+    #expect(dictionary == DatumDictionary(uniqueKeysWithValues: dictionary.reversed().map { ($0.key, $0.value) }))
+    // Below the number from which on there is an index, too.
+    for i in 0..<(count - 1) {
+      dictionary["key \(i)"] = nil
+      #expect(dictionary["key \(i)"] == nil && dictionary["key \(count - 1)"] == .integer(count - 1))
+    }
+    #expect(dictionary.count == 1)
+  }
+
+  @Test(arguments: [0, 20]) func textsOfOtherScalarsAreOtherKeys(others: Int) {
+    var dictionary = DatumDictionary()
+    for i in 0..<others { dictionary["\(i)"] = .integer(i) }
+    dictionary["\u{E9}"] = 1
+    dictionary["e\u{301}"] = 2
+    // Canonically equivalent, and of as many bytes.
+    dictionary["a\u{301}\u{323}"] = 3
+    dictionary["a\u{323}\u{301}"] = 4
+    #expect(dictionary.count == others + 4)
+    #expect(dictionary["\u{E9}"] == 1 && dictionary["e\u{301}"] == 2 && dictionary["a\u{301}\u{323}"] == 3 && dictionary["a\u{323}\u{301}"] == 4)
+  }
+}
