@@ -51,6 +51,27 @@ import Testing
     }
   }
 
+  /// Names without a prefix are anybody's; the prelude keeps its own meaning of them.
+  @Test(arguments: [false, true]) func aProgramMayTakeEveryNameOfThePrelude(afterUse: Bool) throws {
+    let sx = Interpreter(capabilities: .all)
+    let router = try sx.evaluate("dream-router"), request = try sx.evaluate("(dream-request \"GET\" \"/otel?look=dark\" {} \"\")")
+    let mine = try sx.evaluate("(fn (&rest arguments) (error \"mine\"))")
+    func status() throws -> Int? {
+      _ = try sx.evaluate("(otel/with-span \"work\" {:a 1} (fn () (otel/add-event! \"step\" {})))")
+      return try sx.call(try sx.call(router, [try sx.evaluate("(otel/dashboard-routes)")]), [request])["status"]?.integer
+    }
+    if afterUse { #expect(try status() == 200) }
+    // A component is looked up by its name while a page is made.
+    let taken = sx.machine.preludeGlobals.map { sx.machine.globalNames[$0].text }.filter { !$0.contains("/") && !$0.hasPrefix("~") }
+    #expect(taken.count > 200)
+    for name in taken { sx.setGlobal(name, to: mine) }
+    #expect(try status() == 200)
+    #expect(throws: Diagnostic.self) { try sx.evaluate("(map inc (list 1))") }
+    sx.define("for-each") { (n: Int) in n + 1 }
+    #expect(try sx.evaluate("(for-each 1)").integer == 2)
+    #expect(try status() == 200)
+  }
+
   /// A lazy definition that cannot be evaluated would be found by its first user.
   @Test func everyDefinitionEvaluates() throws {
     let sx = Interpreter()

@@ -39,7 +39,7 @@ extension Analyzer {
       guard parts[1].value.isKind(.symbol) else { throw syntaxError("`defmacro` needs a name, got \(shown(parts[1].value))", parts[1].span) }
       let scopeOfMacro = Scope(topLevel: Lambda(name: "top level", span: span), machine.aliases)
       let lambda = try function(parts[1].value.text, parts[2], parts[3...], span, scopeOfMacro, form: "defmacro")
-      try machine.defineMacro(definedIndex(parts[1].value), lambda, namespace.flatMap { $0.isLibrary ? $0 : nil })
+      try machine.defineMacro(definedIndex(parts[1].value), lambda, namespace.isLibrary ? namespace : nil)
       return .constant(.nil)
     case .defineSyntax:
       guard scope.isTopLevel else {
@@ -245,7 +245,7 @@ extension Analyzer {
         return named(try expression(form, scope, tail: false), name)
       } ?? .constant(.nil)
     }
-    guard let local else { return .defineGlobal(definedIndex(name), value, span) }
+    guard let local else { return .defineGlobal(try definedIndex(name), value, span) }
     if local.isCaptured { local.isAssigned = true }
     return .initialize(local, value)
   }
@@ -283,6 +283,7 @@ extension Analyzer {
     case nil:
       let index = globalIndex(name)
       noteGlobal?(index, parts[1].span)
+      if !isPrelude { try machine.release(toProgram: index) }
       return .setGlobal(index, value, parts[1].span)
     }
   }
@@ -354,7 +355,7 @@ extension Analyzer {
       return .guarded(run, condition, origin: nil, try clauseChain(clauses[...], "guard", scope, tail: false, otherwise: .constant(.nil)), span)
     }
     let origin = Local(.unbound)                      // a name that no source can spell
-    let reraise = Node.global(machine.globalIndex(machine.symbol("control/-reraise")), span)
+    let reraise = Node.global(machine.preludeGlobal(machine.globalIndex(machine.symbol("control/-reraise"))), span)
     let again = Node.conditional(
       .primitive(.isNil, [.local(origin)], span), .call(.constant(machine.raiseNative), [.local(condition)], span),
       .call(reraise, [.local(condition), .local(origin)], span))

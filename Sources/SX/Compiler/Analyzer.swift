@@ -13,9 +13,9 @@ struct Analyzer {
   var noteError: ((any Error) -> Void)?
 
   /// Code of the prelude always means the true primitives, whatever a program makes of their names.
-  private let isPrelude: Bool
-  /// What global names mean; nil in the prelude.
-  let namespace: Namespace?
+  let isPrelude: Bool
+  /// What global names mean.
+  let namespace: Namespace
 
   /// Jumps of loops whose serial number lies below this are out of reach: something still has to be done after this expression.
   var barrier = 0
@@ -39,15 +39,15 @@ struct Analyzer {
   init(_ machine: Machine, isPrelude: Bool = false, namespace: Namespace? = nil) {
     self.machine = machine
     self.isPrelude = isPrelude
-    self.namespace = isPrelude ? nil : namespace ?? machine.program
+    self.namespace = isPrelude ? machine.preludeNames : namespace ?? machine.program
   }
 
   // MARK: Global names
 
   /// The symbol whose global a name refers to that no scope binds.
   func globalSymbol(_ name: Value) -> Value {
-    guard name.isAlias else { return namespace?.resolve(name, machine) ?? name }
-    return (home(of: name) ?? namespace)?.resolve(machine.stripped(name), machine) ?? machine.stripped(name)
+    guard name.isAlias else { return namespace.resolve(name, machine) }
+    return (home(of: name) ?? namespace).resolve(machine.stripped(name), machine)
   }
   /// The library whose macro brought an alias along.
   private func home(of name: Value) -> Namespace? {
@@ -60,9 +60,8 @@ struct Analyzer {
   }
   func globalIndex(_ name: Value) -> Int { machine.globalIndex(globalSymbol(name)) }
   /// The global that a definition makes.
-  func definedIndex(_ name: Value) -> Int {
-    let plain = machine.stripped(name)
-    return machine.globalIndex(((name.isAlias ? home(of: name) : nil) ?? namespace)?.define(plain, machine) ?? plain)
+  func definedIndex(_ name: Value) throws -> Int {
+    try machine.globalIndex(((name.isAlias ? home(of: name) : nil) ?? namespace).define(machine.stripped(name), machine))
   }
 
   /// One part of a form and where it stands.
@@ -98,7 +97,7 @@ struct Analyzer {
       if v.length > 1, head == define || head == set {
         var target = machine.heap.element(v, 1)
         if target.isListCell, target.length > 0 { target = machine.heap.element(target, 0) }
-        if namespace?.isLibrary ?? false { continue }
+        if namespace.isLibrary { continue }
         if machine.openCoded[target.bits] != nil { redefined.insert(target.bits) }
       }
       for item in ListElements(v) where item.isListCell { pending.append(item) }
@@ -330,7 +329,7 @@ struct Analyzer {
     }
     var adopted: [UInt64: Value] = [:]
     let result = try machine.rewritten(expansion) { name in
-      guard !name.isAlias, library.own.contains(name.bits), !given.contains(name.bits) else { return nil }
+      guard !name.isAlias, library.ownNames.contains(name.bits), !given.contains(name.bits) else { return nil }
       if let known = adopted[name.bits] { return known }
       let alias = machine.heap.uninternedSymbol(name, isAlias: true)
       machine.aliases.add(alias, AliasTable.Entry(original: name, serial: 0, namespace: library))
@@ -354,7 +353,7 @@ struct Analyzer {
         macro.rules = try reader.rules(parts, item.span)
         macro.source = item.value
         macro.serial = serial
-        macro.namespace = namespace.flatMap { $0.isLibrary ? $0 : nil }
+        macro.namespace = namespace.isLibrary ? namespace : nil
         return macro
       }
     }

@@ -39,6 +39,19 @@ final class Code {
     self.openCoded |= openCoded
   }
 
+  /// Makes instructions that name a global name another one. Those of records that have no room for its index keep the old one: they see that it has
+  /// another value, and leave the call to the instruction behind them.
+  func redirect(_ global: Int, to other: Int) {
+    for block in blocks {
+      for i in 1...block.instructions {
+        var instruction = unsafeBitCast(block.memory[i], to: Instruction.self)
+        guard instruction.global == global else { continue }
+        instruction.name(global: other)
+        block.memory[i] = unsafeBitCast(instruction, to: UInt64.self)
+      }
+    }
+  }
+
   func trace(_ marker: inout Marker) {
     for block in blocks {
       for i in 0..<block.constants { marker.mark(Value(bits: block.memory[1 + block.instructions + i])) }

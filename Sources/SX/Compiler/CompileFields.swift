@@ -2,12 +2,13 @@
 /// and whether the record is of the type; otherwise an ordinary call comes behind them, which they skip.
 extension Compiler {
   func accessesField(_ index: Int, _ arguments: [Node]) -> Bool {
-    index <= Int(UInt16.max) && (1...2).contains(arguments.count) && machine.globals[index].isFieldAccess(arity: UInt8(arguments.count))
+    let index = linked(index)
+    return index <= Int(UInt16.max) && (1...2).contains(arguments.count) && machine.globals[index].isFieldAccess(arity: UInt8(arguments.count))
   }
 
   mutating func readField(_ index: Int, _ record: Node, _ destination: Int) throws {
     let record = try operand(record)
-    let access = emit(.field, a: destination, b: record, c: index)
+    let access = emit(.field, a: destination, b: record, c: linked(index))
     call(index, [record], destination)
     skip(access)
   }
@@ -15,7 +16,7 @@ extension Compiler {
   /// `destination` nil: nobody wants the value.
   mutating func changeField(_ index: Int, _ record: Node, _ value: Node, _ destination: Int?) throws {
     let record = try operand(record), register = try operand(value)
-    let access = emit(.setField, a: record, b: register, c: index)
+    let access = emit(.setField, a: record, b: register, c: linked(index))
     let result = temporary()
     call(index, [record, register], result)
     guard let destination else { return skip(access) }

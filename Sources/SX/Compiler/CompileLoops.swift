@@ -102,18 +102,18 @@ extension Compiler {
   /// A call in tail position of what is most likely the running function: a jump to its beginning, after a look whether the global still is
   /// the running closure. As in every call, the look comes after the arguments.
   mutating func callSelf(_ index: Int, _ arguments: [Node], _ span: SourceSpan) throws {
-    let save = top
+    let save = top, own = linked(index)
     if arguments.allSatisfy(isPure) {
       _ = try assign(selfLoop, arguments)
       top = save
       let window = temporary()
-      at(span) { $0.emit(.restartIfSelf, a: index & 0xFFFF, b: index >> 16) }
+      at(span) { $0.emit(.restartIfSelf, a: own & 0xFFFF, b: own >> 16) }
       for parameter in lambda.parameters { emit(.move, a: temporary(), b: parameter.slot) }
       at(span) { $0.emit(.tailCallGlobal, n: arguments.count, a: window, global: index) }
     } else {
       let window = temporary()
       for argument in arguments { try expression(argument, temporary()) }
-      let other = emit(.jumpUnlessSelf, a: index & 0xFFFF, b: index >> 16)
+      let other = emit(.jumpUnlessSelf, a: own & 0xFFFF, b: own >> 16)
       for (i, parameter) in lambda.parameters.enumerated() { emit(.move, a: parameter.slot, b: window + 1 + i) }
       at(span) { $0.emit(.restart) }
       try patch(other)

@@ -98,6 +98,9 @@ struct Compiler {
   /// Does the operation have an instruction here and now?
   func isOpenCoded(_ operation: OpenCoded) -> Bool { lambda.isPrelude || machine.isOriginal(operation) }
 
+  /// The global that a node means: the nodes of the prelude may be older than a program's definition of the name.
+  func linked(_ global: Int) -> Int { lambda.isPrelude ? machine.preludeGlobal(global) : global }
+
   // MARK: Emission
 
   mutating func temporary() -> Int {
@@ -138,7 +141,8 @@ struct Compiler {
   }
   @discardableResult
   mutating func emit(_ op: Op, n: Int = 0, a: Int = 0, global: Int) -> Int {
-    emit(op, n: n, a: a, b: global & 0xFFFF, c: global >> 16)
+    let global = linked(global)
+    return emit(op, n: n, a: a, b: global & 0xFFFF, c: global >> 16)
   }
 
   mutating func patch(_ at: Int) throws {

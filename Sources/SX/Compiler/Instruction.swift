@@ -93,6 +93,27 @@ struct Instruction: BitwiseCopyable {
   var c: UInt16 = 0
 }
 
+extension Instruction {
+  /// The global that it names.
+  var global: Int? {
+    switch op {
+    case .getGlobal, .setGlobal, .defineGlobal, .callGlobal, .tailCallGlobal: Int(b) | Int(c) &<< 16
+    case .restartIfSelf, .jumpUnlessSelf: Int(a) | Int(b) &<< 16
+    case .field, .setField: Int(c)
+    default: nil
+    }
+  }
+  /// Names another one, if there is room for its index.
+  mutating func name(global: Int) {
+    switch op {
+    case .getGlobal, .setGlobal, .defineGlobal, .callGlobal, .tailCallGlobal: (b, c) = (UInt16(global & 0xFFFF), UInt16(global >> 16))
+    case .restartIfSelf, .jumpUnlessSelf: (a, b) = (UInt16(global & 0xFFFF), UInt16(global >> 16))
+    case .field, .setField: if let short = UInt16(exactly: global) { c = short }
+    default: break
+    }
+  }
+}
+
 typealias InstructionPointer = UnsafePointer<Instruction>
 
 /// Operands are read through the instruction pointer, so that a case loads just the fields that it uses; decoding all of them ahead cost 24–71 %.

@@ -2,7 +2,7 @@
 final class Library {
   /// As it is written: `(my lib)`.
   let name: String
-  let namespace = Namespace(isLibrary: true)
+  let namespace = Namespace(.library)
   /// The symbols whose globals it offers, by the names under which it does.
   var exports: [String: Value] = [:]
   /// Names that wait for their definitions until all of the library has been evaluated.

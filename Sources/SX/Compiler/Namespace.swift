@@ -6,12 +6,20 @@ final class Namespace {
   private var table: [UInt64: Value] = [:]
   /// How often a name has got another meaning here.
   private(set) var changes = 0
-  /// A library: what nobody has defined is its own. The program has but one namespace, in which names are themselves.
-  let isLibrary: Bool
+  enum Owner {
+    /// Names are themselves, but for what is imported.
+    case program
+    /// What nobody has defined is its own.
+    case library
+    /// Names are themselves, but for those that the program has taken.
+    case prelude
+  }
+  private let owner: Owner
+  var isLibrary: Bool { owner == .library }
   /// The library's own names.
-  private(set) var own: Set<UInt64> = []
+  private(set) var ownNames: Set<UInt64> = []
 
-  init(isLibrary: Bool) { self.isLibrary = isLibrary }
+  init(_ owner: Owner) { self.owner = owner }
 
   /// The symbol whose global a name refers to.
   func resolve(_ name: Value, _ machine: Machine) -> Value {
@@ -19,20 +27,27 @@ final class Namespace {
     guard isLibrary, machine.specialForms[name.bits] == nil else { return name }
     let known = name.length
     if known != 0, machine.globals[known - 1] != .unbound || machine.pending[known - 1] != nil { return name }
-    return define(name, machine)
+    return own(name, machine)
   }
 
   /// The symbol whose global a definition of the name makes.
-  func define(_ name: Value, _ machine: Machine) -> Value {
-    guard isLibrary else {
+  func define(_ name: Value, _ machine: Machine) throws -> Value {
+    switch owner {
+    case .prelude: return resolve(name, machine)
+    case .program:
       if table.removeValue(forKey: name.bits) != nil { changes &+= 1 }      // a definition of the program's own takes the place of an import
+      try machine.release(toProgram: machine.globalIndex(name))
       return name
+    case .library: return own(name, machine)
     }
-    if own.contains(name.bits), let known = table[name.bits] { return known }
+  }
+
+  private func own(_ name: Value, _ machine: Machine) -> Value {
+    if ownNames.contains(name.bits), let known = table[name.bits] { return known }
     let symbol = machine.heap.uninternedSymbol(name, isAlias: false)
     machine.libraryGlobals.append(symbol)
     table[name.bits] = symbol
-    own.insert(name.bits)
+    ownNames.insert(name.bits)
     return symbol
   }
 
@@ -40,7 +55,7 @@ final class Namespace {
     let former = table[name.bits]
     defer { if table[name.bits] != former { changes &+= 1 } }
     if name != symbol { table[name.bits] = symbol } else { table[name.bits] = isLibrary ? symbol : nil }
-    own.remove(name.bits)
+    ownNames.remove(name.bits)
   }
 
   func trace(_ marker: inout Marker) { for symbol in table.values { marker.mark(symbol) } }

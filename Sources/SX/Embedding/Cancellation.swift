@@ -125,7 +125,7 @@ extension Machine {
   func beginExit(_ status: Int32) throws {
     let slot = try roomForCall(Fiber.top(state.pointee.base))
     slot[1] = .fix(Int(status))
-    try enter(try boundGlobal(globalIndex(symbol("control/-exit-from-outside"))), slot, 1)
+    try enter(try preludeValue("control/-exit-from-outside"), slot, 1)
   }
 
   /// Between two fibers: the ones that are to end and wait, for the host or for their turn, will end when their turn comes.

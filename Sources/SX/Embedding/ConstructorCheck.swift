@@ -78,7 +78,7 @@ struct ConstructorCheck {
           hint: "usage: (\(([constructor.name] + constructor.fields).joined(separator: " ")))"))
     }
     guard !uses.patterns.isEmpty else { return found }
-    let declared = try machine.globalValue(machine.globalIndex(machine.symbol("match/-constructors")))
+    let declared = try machine.preludeValue("match/-constructors")
     let variants = Set(constructors.values.filter(\.isVariant).map(\.name) + (declared.isDict ? machine.heap.entries(of: declared).map { $0.key.text } : []))
     for (symbol, count, span) in uses.patterns {
       if let constructor = constructors.values.first(where: { $0.isVariant && $0.name == symbol.text }) {

@@ -68,7 +68,7 @@ extension Interpreter {
   private func install(_ name: String, _ doc: String, _ capability: Capability?, _ parameters: [HostFunction.Parameter], _ body: HostFunction.Body) {
     let function = machine.heap.allocate(object: HostFunction(name: name, doc: doc, capability: capability, parameters: parameters, body))
     // Only a primitive that is open-coded makes this throw, and its functions were compiled once already.
-    try? machine.setGlobal(machine.globalIndex(machine.heap.symbol(name)), function)
+    try? machine.define(machine.heap.symbol(name), function)
   }
 
   /// Runs `work` as a task, whose outcome wakes the fiber.

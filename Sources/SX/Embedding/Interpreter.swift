@@ -59,8 +59,8 @@ public final class Interpreter {
   ///
   /// - Throws: a `Diagnostic`, when a limit or a cancellation has ended it.
   public func runAtExit() throws {
-    guard machine.globals[machine.globalIndex(machine.symbol("control/-at-exit"))] != .unbound else { return }
-    try finish { spawn(try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-at-exit"))), [], $0) }
+    guard machine.globals[machine.preludeGlobal(machine.globalIndex(machine.symbol("control/-at-exit")))] != .unbound else { return }
+    try finish { spawn(try machine.preludeValue("control/-run-at-exit"), [], $0) }
   }
 
   /// Runs all forms of a loader.
@@ -249,7 +249,7 @@ public final class Interpreter {
   /// The function of the prelude that runs all forms of a loader, and its arguments.
   private func programCall(_ baseDirectory: String?, _ makeLoader: () throws -> Loader) throws -> (Value, [Value]) {
     let loader = machine.heap.allocate(object: try makeLoader())
-    return (try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-program"))), [loader, baseDirectory.map { machine.heap.string($0) } ?? .nil])
+    return (try machine.preludeValue("control/-run-program"), [loader, baseDirectory.map { machine.heap.string($0) } ?? .nil])
   }
 
   /// Starts a fiber; `onFailure` gets the condition that ended it, before the completion is told.
@@ -316,7 +316,7 @@ public final class Interpreter {
   /// Gives a global a value, whether it exists or not.
   public func setGlobal(_ name: String, to value: Handle) {
     // Throws only when functions must be compiled again that were compiled before.
-    try? machine.setGlobal(machine.globalIndex(machine.heap.symbol(name)), value.value)
+    try? machine.define(machine.heap.symbol(name), value.value)
   }
 
   /// Copies data into the interpreter.

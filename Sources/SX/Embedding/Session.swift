@@ -92,7 +92,7 @@ public final class Session {
 
   /// Names of the commands, without the comma.
   public func commandNames() -> [String] {
-    guard let commands = try? machine.boundGlobal(machine.globalIndex(machine.symbol("repl/commands"))), commands.isListCell else { return [] }
+    guard let commands = try? machine.preludeValue("repl/commands"), commands.isListCell else { return [] }
     return ListElements(commands).compactMap { command in
       guard command.isDict, let name = machine.heap.get(command, machine.heap.constantString("name")), name.isString else { return nil }
       return name.text
@@ -119,10 +119,10 @@ public final class Session {
     }
     do {
       if let (name, text) = Session.command(in: turn.source) {
-        let run = try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-command")))
+        let run = try machine.preludeValue("control/-run-command")
         return (run, [heap.string(name), heap.string(text), options, showing])
       }
-      let run = try machine.boundGlobal(machine.globalIndex(machine.symbol("control/-run-session")))
+      let run = try machine.preludeValue("control/-run-session")
       return (run, [heap.allocate(object: Loader(try machine.register(file: "<repl>", bytes: Array(turn.source.utf8)))), options, showing])
     } catch {
       // Only a broken prelude or a full source map leads here; the fiber reports it.
@@ -132,6 +132,6 @@ public final class Session {
 
   private func keep(_ v: Value, as name: String) {
     // Throws only for names of primitives.
-    try? machine.setGlobal(machine.globalIndex(machine.heap.symbol(name)), v)
+    try? machine.define(machine.heap.symbol(name), v)
   }
 }

@@ -127,12 +127,12 @@ extension Machine {
       slot[1] = record
       slot[2] = raise.condition
       slot[3] = .nil
-      try enter(try boundGlobal(globalIndex(symbol("control/-leave"))), slot, 3)
+      try enter(try preludeValue("control/-leave"), slot, 3)
     } else {
       slot[1] = raise.condition
       slot[2] = record
       slot[3] = .bool(raise.isContinuable)
-      try enter(try boundGlobal(globalIndex(symbol("control/-signal"))), slot, 3)
+      try enter(try preludeValue("control/-signal"), slot, 3)
     }
   }
 
@@ -146,7 +146,7 @@ extension Machine {
     current.leavingTrace = raise.trace ?? (raise.condition.object(as: ErrorObject.self) == nil ? captureTrace() : nil)
     let slot = try roomForCall(slot)
     slot[1] = raise.condition
-    try enter(try boundGlobal(globalIndex(symbol("control/-leave-fiber"))), slot, 1)
+    try enter(try preludeValue("control/-leave-fiber"), slot, 1)
   }
 
   /// In a coroutine the condition leaves the fiber that resumed it as well.

@@ -84,7 +84,7 @@ extension Machine {
     if continuation.isOwn(self), continuation.winders == state.pointee.winders { return try reinstate(continuation, v) }
     slot[1] = k
     slot[2] = v
-    try enter(try boundGlobal(globalIndex(symbol("control/-reenter"))), slot, 2)
+    try enter(try preludeValue("control/-reenter"), slot, 2)
   }
 
   /// Is there a fiber of that number that has not ended?

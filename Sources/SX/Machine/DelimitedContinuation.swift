@@ -64,7 +64,7 @@ extension Machine {
 
   /// O(frames above it).
   func innermostPrompt() throws -> Prompt {
-    let reset = try boundGlobal(globalIndex(symbol("control/-reset")))
+    let reset = try preludeValue("control/-reset")
     let fiber = current
     var base = state.pointee.base, frame = state.pointee.fp - fiber.frames
     while true {
@@ -89,7 +89,7 @@ extension Machine {
     slot[2] = k
     if state.pointee.winders == prompt.mark.word(HandlerRecord.winders) { return try abort(f, k) }
     slot[3] = prompt.mark.word(HandlerRecord.winders)
-    try enter(try boundGlobal(globalIndex(symbol("control/-shift-out"))), slot, 3)
+    try enter(try preludeValue("control/-shift-out"), slot, 3)
   }
 
   /// Drops what lies above the innermost prompt and calls `f` with `k` in its place. The winders have been left.
@@ -117,7 +117,7 @@ extension Machine {
     if k.innerWinders == 0 { return try reinstate(k, v, slot: slot, leaving: 0) }
     slot[1] = value
     slot[2] = v
-    try enter(try boundGlobal(globalIndex(symbol("control/-shift-in"))), slot, 2)
+    try enter(try preludeValue("control/-shift-in"), slot, 2)
   }
 
   /// `entered`: winders in place that SX code has put there in the name of the part; its own take their place.

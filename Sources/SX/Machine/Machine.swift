@@ -34,10 +34,14 @@ final class Machine {
   /// Names of the expansions of the form that is being compiled.
   let aliases = AliasTable()
   /// What global names mean outside libraries.
-  let program = Namespace(isLibrary: false)
+  let program = Namespace(.program)
+  /// What they mean in the prelude.
+  let preludeNames = Namespace(.prelude)
+  /// Globals of names that the prelude defines, and no primitive.
+  private(set) var preludeGlobals = 0..<0
   /// By written name.
   var libraries: [String: Library] = [:]
-  /// Symbols that name the globals of libraries; a global is never given up, whatever becomes of its library.
+  /// Symbols that name the globals of libraries, and of the prelude where a program took the name; a global is never given up, whatever becomes of its library.
   var libraryGlobals: [Value] = []
   /// Types of records, by number.
   var recordTypes: [RecordType] = []
@@ -153,7 +157,9 @@ final class Machine {
     specialForms[symbol("λ").bits] = .fn
     installNatives()
     makeStandardPorts()
+    let firstOfPrelude = globalNames.count
     Prelude.announce(to: self)
+    preludeGlobals = firstOfPrelude..<globalNames.count
   }
 
   deinit {

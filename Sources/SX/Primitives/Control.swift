@@ -150,7 +150,7 @@ extension NativeTable {
     add("control/-may-pass?", required("record"), doc: "May the guard of a handler record let a condition pass?") { m, args in .bool(m.mayPass(args[0])) }
     addControl("control/-signal-there", required("continuation"), required("condition"), required("record"), doc: "Goes on with a continuation whose winders are in place by raising a condition there that can be continued.") { m, slot, _ in
       guard let k = slot[1].object(as: Continuation.self) else { throw m.wrongType("control/-signal-there", 1, "continuation", slot[1]) }
-      let signal = try m.boundGlobal(m.globalIndex(m.symbol("control/-signal")))
+      let signal = try m.preludeValue("control/-signal")
       let (condition, record) = (slot[2], slot[3])
       try m.reinstate(k, .nil)
       let there = try m.roomForCall(m.current.stack + k.stack.values.count)

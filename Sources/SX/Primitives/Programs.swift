@@ -42,7 +42,7 @@ extension NativeTable {
       return v == .unbound ? .nil : v
     }
     add("set-global!", required("name", .text), required("value"), doc: "Gives a global a value, whether it exists or not.") { m, args in
-      try m.setGlobal(m.globalIndex(m.heap.symbol(args[0].utf8)), args[1])
+      try m.define(m.heap.symbol(args[0].utf8), args[1])
       return args[1]
     }
     add("control/-open-source", required("path"), required("loading"), doc: "A loader for a file; a relative path starts at the folder of the file that loads it. For `load`, whose argument it checks.") { m, args in

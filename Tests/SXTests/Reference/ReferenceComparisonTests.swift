@@ -189,6 +189,7 @@ import Testing
     ("language/macros.sx", 31),
     ("language/match.sx", 62),
     ("language/numbers.sx", 91),
+    ("language/own-names.sx", 9),
     ("language/parameters.sx", 27),
     ("language/promises.sx", 16),
     ("language/quasiquote.sx", 38),

@@ -13,6 +13,8 @@ final class ReferenceEvaluator {
   let program = ReferenceEnvironment(isPrelude: false)
   private let prelude = ReferenceEnvironment(isPrelude: true)
   private var globals: [UInt64: Value] = [:]
+  /// What the prelude has defined under names that a program may take for itself.
+  private var preludeGlobals: [UInt64: Value] = [:]
   private var functions: [UInt64: Value] = [:]
   private var specialForms: [UInt64: ReferenceForm] = [:]
   private var expansions: [UInt64: (macro: UInt64, expansion: Value)] = [:]
@@ -87,11 +89,12 @@ final class ReferenceEvaluator {
   func global(_ name: Value, isPrelude: Bool) throws -> Value? {
     let native = native(name), builtIn = functions[name.bits]
     if isPrelude, let native { return builtIn ?? native }
-    if let known = globals[name.bits] {
+    if isPrelude, let known = preludeGlobals[name.bits] ?? (isShared(name) ? nil : builtIn) { return known }
+    if !isPrelude || isShared(name), let known = globals[name.bits] {
       if let unknown = known.object(as: ReferenceUnknown.self) { throw Unsupported(what: unknown.reason) }
       return known
     }
-    if let found = builtIn ?? native { return found }
+    if let found = builtIn ?? native ?? preludeGlobals[name.bits] { return found }
     guard let definition = machine.pending[machine.globalIndex(name)] else {
       // Parts of the machine that only the prelude can name.
       if Native.forPreludeOnly.contains(name.text) { throw Unsupported(what: name.text) }
@@ -103,9 +106,13 @@ final class ReferenceEvaluator {
     defer { (handlers, bindings) = outer }
     (handlers, bindings) = (nil, [])
     if let form { _ = try evaluate(form.value, prelude) }
-    return globals[name.bits]
+    return preludeGlobals[name.bits] ?? globals[name.bits]
   }
-  func setGlobal(_ name: Value, _ value: Value) { globals[name.bits] = value }
+  func setGlobal(_ name: Value, _ value: Value, isPrelude: Bool) {
+    if isPrelude, !isShared(name) { preludeGlobals[name.bits] = value } else { globals[name.bits] = value }
+  }
+  /// Has a name a prefix? Then the program and the prelude mean the same by it.
+  private func isShared(_ name: Value) -> Bool { name.text.contains("/") }
 
   private func undefined(_ name: Value) throws -> Value {
     try fail(machine.error(machine.undefinedMessage(name.text, alsoKnown: globals.keys.map { Value(bits: $0).text })))
@@ -121,11 +128,11 @@ final class ReferenceEvaluator {
   func assign(_ name: Value, _ value: Value, _ environment: ReferenceEnvironment) throws {
     if let cell = environment.find(name) { return cell.value = value }
     if try global(name, isPrelude: environment.isPrelude) == nil { _ = try undefined(name) }
-    setGlobal(name, value)
+    setGlobal(name, value, isPrelude: environment.isPrelude)
   }
 
   func define(_ name: Value, _ value: Value, _ environment: ReferenceEnvironment) {
-    if environment.isTopLevel { return setGlobal(name, value) }
+    if environment.isTopLevel { return setGlobal(name, value, isPrelude: environment.isPrelude) }
     if let cell = environment.own(name) { cell.value = value } else { environment.bind(name, value) }
   }
 

@@ -77,7 +77,7 @@ extension ReferenceEvaluator {
     case .defmacro:
       try need(2)
       let macro = try closure(parts[1].text, parts[2], Array(parts[3...]), environment.isPrelude ? outermost(environment) : program)
-      setGlobal(parts[1], heap.allocate(object: ReferenceMacro(macro)))
+      setGlobal(parts[1], heap.allocate(object: ReferenceMacro(macro)), isPrelude: environment.isPrelude)
       return .value(.nil)
     case .set:
       try need(2)

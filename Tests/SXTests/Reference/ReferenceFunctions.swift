@@ -110,7 +110,7 @@ extension ReferenceEvaluator {
     install("eval", 1) { sx, given in .evaluate(given[0], sx.program) }
     install("global-value", 1) { sx, given in .value(try sx.global(sx.heap.symbol(given[0].text), isPrelude: false) ?? .nil) }
     install("set-global!", 2) { sx, given in
-      sx.setGlobal(sx.heap.symbol(given[0].text), given[1])
+      sx.setGlobal(sx.heap.symbol(given[0].text), given[1], isPrelude: false)
       return .value(given[1])
     }
     install("lambda?", 1) { _, given in .value(.bool(given[0].object(as: ReferenceClosure.self) != nil || given[0].object(as: ReferenceFunction.self)?.native == nil && given[0].object(as: ReferenceFunction.self) != nil)) }
