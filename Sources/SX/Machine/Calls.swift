@@ -155,26 +155,22 @@ extension Machine {
   }
 
   /// Switches to a coroutine, whose next value the running fiber, which has spilled its state, waits for in `slot`.
-  @inline(never) func resume(_ coroutine: Value, with v: Value, slot: Registers) throws {
-    guard let next = FiberRecord.of(coroutine), next.pointee.resumer == nil, next.pointee.status == .suspended || next.pointee.status == .ready else {
-      throw cannotResume(coroutine)
+  @inline(__always) func resume(_ coroutine: Value, with v: Value, slot: Registers) throws {
+    guard let next = FiberRecord.of(coroutine), next.pointee.resumer == nil, next.pointee.status == .suspended, next.pointee.startArguments < 0 else {
+      return try begin(coroutine, with: v, slot: slot)
     }
-    let resumer = running
-    resumer.pointee.resultOffset = slot - resumer.pointee.stack
-    resumer.pointee.status = .suspended
-    next.pointee.resumer = resumer
+    running.hand(to: next, resultIn: slot)
     running = next
-    next.pointee.status = .running
-    if next.pointee.startArguments < 0 {
-      next.pointee.stack[next.pointee.resultOffset] = v
-    } else {
-      try enterCoroutine(next, v)
-    }
+    next.pointee.stack[next.pointee.resultOffset] = v
   }
-  @inline(never) private func enterCoroutine(_ coroutine: FiberRecord, _ v: Value) throws {
+  /// The first time, or never.
+  @inline(never) private func begin(_ v: Value, with argument: Value, slot: Registers) throws {
+    guard let coroutine = FiberRecord.of(v), coroutine.pointee.resumer == nil, coroutine.pointee.status == .ready else { throw cannotResume(v) }
+    running.hand(to: coroutine, resultIn: slot)
+    running = coroutine
     coroutine.pointee.startArguments = -1
     let function = coroutine.pointee.stack[1]
-    coroutine.pointee.stack[2] = v
+    coroutine.pointee.stack[2] = argument
     try enter(function, coroutine.pointee.stack + 1, function.isKind(.closure) && !Code.of(closure: function).lambda.parameters.isEmpty ? 1 : 0)
   }
   @inline(never) private func cannotResume(_ v: Value) -> Raise {
@@ -183,11 +179,10 @@ extension Machine {
   }
 
   /// Hands a value to whoever resumed the running coroutine.
-  @inline(never) func yield(_ v: Value, slot: Registers) throws {
+  @inline(__always) func yield(_ v: Value, slot: Registers) throws {
     let coroutine = running
     guard let resumer = coroutine.pointee.resumer else { throw notInCoroutine() }
-    coroutine.pointee.resultOffset = slot - coroutine.pointee.stack
-    coroutine.pointee.status = .suspended
+    coroutine.suspend(resultIn: slot)
     coroutine.pointee.resumer = nil
     running = resumer
     resumer.pointee.status = .running

@@ -68,6 +68,7 @@ final class Fiber: HeapObject {
   /// Makes a coroutine of a new fiber: a value that programs resume.
   func makeCoroutine(_ heap: Heap) -> Value {
     record.pointee.cell = heap.allocate(object: self)
+    record.pointee.cell.cell[0] |= .variantHeaderBit
     return record.pointee.cell
   }
   /// The host asked for it, and is told how it ends.
@@ -224,12 +225,22 @@ extension FiberRecord {
 
   @inline(__always) var state: UnsafeMutablePointer<MachineState> { UnsafeMutableRawPointer(self).assumingMemoryBound(to: MachineState.self) }
 
+  /// Leaves the fiber, which goes on when it finds a result in `slot`, for another one.
+  @inline(__always) func hand(to next: FiberRecord, resultIn slot: Registers) {
+    suspend(resultIn: slot)
+    next.pointee.resumer = self
+    next.pointee.status = .running
+  }
+  @inline(__always) func suspend(resultIn slot: Registers) {
+    // Both lie in the same stack, in front of each other: no rounding of what could be negative.
+    pointee.resultOffset = Int((UInt(bitPattern: slot) &- UInt(bitPattern: pointee.stack)) / UInt(MemoryLayout<Value>.stride))
+    pointee.status = .suspended
+  }
+
   /// The record of a coroutine; nil when the value is something else.
   @inline(__always) static func of(_ v: Value) -> FiberRecord? {
-    guard v.isKind(.object) else { return nil }
-    return Unmanaged<HeapObject>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(v.cell[1])).unsafelyUnwrapped)._withUnsafeGuaranteedRef {
-      type(of: $0) == Fiber.self ? unsafeDowncast($0, to: Fiber.self).record : nil
-    }
+    guard v.isCell, v.header & 0xFF_FF00 == UInt64.variantHeaderBit | Kind.object.header else { return nil }
+    return Unmanaged<Fiber>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(v.cell[1])).unsafelyUnwrapped)._withUnsafeGuaranteedRef { $0.record }
   }
 }
 

@@ -6,7 +6,7 @@ final class Vector: HeapObject {
 
   init(_ values: some Swift.Collection<Value>) {
     count = values.count
-    base = .allocate(capacity: count)
+    base = SystemMemory.allocate(count, of: Value.self)
     _ = UnsafeMutableBufferPointer(start: base, count: count).initialize(from: values)
   }
   deinit { base.deallocate() }

@@ -16,8 +16,8 @@ final class HashTable {
     var n = 32
     while n * 2 < self.capacity * 3 { n *= 2 }
     slotCount = n
-    entries = .allocate(capacity: self.capacity)
-    slots = .allocate(capacity: n)
+    entries = SystemMemory.allocate(self.capacity, of: Entry.self)
+    slots = SystemMemory.allocate(n, of: UInt64.self)
     slots.initialize(repeating: 0, count: n)
   }
   deinit {
@@ -108,7 +108,7 @@ final class HashTable {
   private func rebuild() -> Int {
     let old = entries, oldUsed = used, before = capacity * 16 + slotCount * 8
     if count > capacity / 2 { capacity *= 2 }
-    entries = .allocate(capacity: capacity)
+    entries = SystemMemory.allocate(capacity, of: Entry.self)
     used = 0
     for i in 0..<oldUsed where old[i].key != .unbound {
       entries[used] = old[i]
@@ -117,7 +117,7 @@ final class HashTable {
     old.deallocate()
     while slotCount * 2 < capacity * 3 { slotCount *= 2 }
     slots.deallocate()
-    slots = .allocate(capacity: slotCount)
+    slots = SystemMemory.allocate(slotCount, of: UInt64.self)
     slots.initialize(repeating: 0, count: slotCount)
     for i in 0..<used { insertSlot(hash(entries[i].key), i) }
     return max(0, capacity * 16 + slotCount * 8 - before)

@@ -71,6 +71,13 @@ final class Heap {
   /// Bytes allocated in all, to the precision of the batches in which cells are handed out.
   var allocatedBytes: Int { (suppliedEarlier + suppliedWords) * 8 + externalReleased + externalBytes }
 
+  /// Memory that slabs were cut from, and the last slab of the last piece that has been handed out.
+  private var pieces: [UnsafeMutablePointer<UInt64>] = []
+  private var nextSlab = UnsafeMutablePointer<UInt64>(bitPattern: 8).unsafelyUnwrapped
+  private var unusedSlabs = 0
+  /// 8 MB. As much as a heap has before it takes so much at once.
+  private static let slabsOfPiece = 128
+
   /// Part of `externalBytes`.
   private var permanentBytes = 0
   private var internedBytes = 0
@@ -105,10 +112,10 @@ final class Heap {
           if cell[0] & .ownsHeaderBit != 0 { Heap.finalize(cell) }
         }
         block = b.pointee.next
-        b.pointee.start.deallocate()
         b.deallocate()
       }
     }
+    for piece in pieces { piece.deallocate() }
     for cell in permanents { cell.deallocate() }
     memory.deallocate()
     free.deallocate()
@@ -296,10 +303,28 @@ final class Heap {
     if bytesInUse > byteLimit { requestCollection() }
     if bytesInUse > nextLook { look() }
     let block = BlockRef.allocate(capacity: 1)
-    block.initialize(to: Block(start: systemMemory(Heap.blockWords, of: UInt64.self), words: words, count: Heap.blockWords / words, fresh: 0, next: blocks[words]))
+    block.initialize(to: Block(start: slab(), words: words, count: Heap.blockWords / words, fresh: 0, next: blocks[words]))
     blocks[words] = block
     blockCount += 1
     return block
+  }
+
+  /// Memory for one slab. A heap that has grown takes that of many in one piece, for which the system has large pages.
+  private func slab() -> UnsafeMutablePointer<UInt64> {
+    if unusedSlabs > 0 {
+      unusedSlabs -= 1
+      nextSlab += Heap.blockWords
+      return nextSlab
+    }
+    if blockCount >= Heap.slabsOfPiece, let piece = SystemMemory.tryAllocate(Heap.slabsOfPiece * Heap.blockWords, of: UInt64.self) {
+      pieces.append(piece)
+      nextSlab = piece
+      unusedSlabs = Heap.slabsOfPiece - 1
+    } else {
+      nextSlab = systemMemory(Heap.blockWords, of: UInt64.self)
+      pieces.append(nextSlab)
+    }
+    return nextSlab
   }
 
   private func supply(_ words: Int) {

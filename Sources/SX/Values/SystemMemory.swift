@@ -31,13 +31,19 @@ struct SystemMemory {
 
   /// At least `bytes` bytes, aligned for any value. Give them back by `deallocate()`.
   mutating func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
-    if isAllowed(), let memory = malloc(bytes) { return memory }
+    if isAllowed(), let memory = malloc(bytes) {
+      SystemMemory.preferLargePages(memory, bytes)
+      return memory
+    }
     return afterRefusal(bytes)
   }
 
   /// Makes a block bigger or smaller, moving it when it has to.
   mutating func reallocate(_ block: UnsafeMutableRawPointer, from old: Int, to bytes: Int) -> UnsafeMutableRawPointer {
-    if isAllowed(), let memory = realloc(block, bytes) { return memory }
+    if isAllowed(), let memory = realloc(block, bytes) {
+      SystemMemory.preferLargePages(memory, bytes)
+      return memory
+    }
     let memory = afterRefusal(bytes)
     memory.copyMemory(from: block, byteCount: min(old, bytes))
     free(block)
@@ -136,12 +142,44 @@ struct SystemMemory {
     return missing <= 0
   }
 
+  /// Memory that was asked for before (`Heap.look`, `Machine.reserve`). Give it back by `deallocate()`.
+  static func allocate<T>(_ count: Int, of type: T.Type) -> UnsafeMutablePointer<T> {
+    let memory = UnsafeMutablePointer<T>.allocate(capacity: count)
+    preferLargePages(memory, count * MemoryLayout<T>.stride)
+    return memory
+  }
+
   /// Memory where a refusal can be answered by an error.
   static func tryAllocate<T>(_ count: Int, of type: T.Type) -> UnsafeMutablePointer<T>? {
-    malloc(count * MemoryLayout<T>.stride)?.bindMemory(to: T.self, capacity: count)
+    let bytes = count * MemoryLayout<T>.stride
+    guard let memory = malloc(bytes) else { return nil }
+    preferLargePages(memory, bytes)
+    return memory.bindMemory(to: T.self, capacity: count)
   }
   /// When it is refused, the block stays as it was.
   static func tryReallocate<T: BitwiseCopyable>(_ block: UnsafeMutablePointer<T>, _ count: Int) -> UnsafeMutablePointer<T>? {
-    realloc(block, count * MemoryLayout<T>.stride)?.bindMemory(to: T.self, capacity: count)
+    let bytes = count * MemoryLayout<T>.stride
+    guard let memory = realloc(block, bytes) else { return nil }
+    preferLargePages(memory, bytes)
+    return memory.bindMemory(to: T.self, capacity: count)
+  }
+
+  // MARK: Large pages
+
+  /// The least in which a large page may lie.
+  private static let largePage = 2 << 20
+  private static let smallPage = 4 << 10
+
+  /// Asks for large pages where a block is long enough to hold one. The first touch of a small one costs about as much as filling it several times.
+  @inline(__always) static func preferLargePages(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
+    if bytes >= largePage { adviseLargePages(block, bytes) }
+  }
+  @inline(never) private static func adviseLargePages(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
+    #if os(Linux)
+    // From the beginning of its first page to the end of its last: the system moves pages that all have the same wishes, and no others.
+    let inPage = Int(UInt(bitPattern: block) % UInt(smallPage))
+    // A wish: where the system does not know it, or has other pages, everything is as before.
+    madvise(block - inPage, (inPage + bytes + smallPage - 1) / smallPage * smallPage, MADV_HUGEPAGE)
+    #endif
   }
 }

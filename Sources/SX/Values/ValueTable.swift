@@ -26,8 +26,8 @@ final class ValueTable {
     self.identity = identity
     self.capacity = max(8, capacity)
     slotCount = ValueTable.slots(for: self.capacity)
-    rows = .allocate(capacity: self.capacity)
-    slots = .allocate(capacity: slotCount)
+    rows = SystemMemory.allocate(self.capacity, of: Entry.self)
+    slots = SystemMemory.allocate(slotCount, of: UInt32.self)
     slots.initialize(repeating: 0, count: slotCount)
   }
   deinit {
@@ -134,7 +134,7 @@ final class ValueTable {
   private func rebuild() {
     let old = rows, oldUsed = used
     if count > capacity / 2 { capacity *= 2 }
-    rows = .allocate(capacity: capacity)
+    rows = SystemMemory.allocate(capacity, of: Entry.self)
     used = 0
     for i in 0..<oldUsed where old[i].key != .unbound {
       rows[used] = old[i]
@@ -143,7 +143,7 @@ final class ValueTable {
     old.deallocate()
     slots.deallocate()
     slotCount = ValueTable.slots(for: capacity)
-    slots = .allocate(capacity: slotCount)
+    slots = SystemMemory.allocate(slotCount, of: UInt32.self)
     slots.initialize(repeating: 0, count: slotCount)
     for i in 0..<used { insertSlot(rows[i].hash, i + 1) }
   }
