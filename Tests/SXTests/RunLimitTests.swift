@@ -20,6 +20,12 @@ import Testing
     "(coroutine-resume (make-coroutine (fn () (let loop () (loop)))))", "(defmacro forever () (let loop () (loop))) (forever)",
     "(let again () (guard (e (true (again))) (let loop () (loop))))", "(spawn (fn () (let loop () (loop)))) (let loop () (loop))",
     "(sort (list 3 1 2) (fn (a b) (let loop () (loop))))", "(define (f) (+ 1 (call/cc (fn (k) (f))))) (f)",
+  ] + withoutOrdinaryCalls
+
+  /// Loops without a call of a function that takes a fixed number of arguments and gets them.
+  static let withoutOrdinaryCalls = [
+    "(define (f . all) (f 1 2)) (f)", "(define (f a) (f)) (f)", "(define (f) (apply f (list))) (f)", "(define (f k) (call/cc f)) (call/cc f)",
+    "(define (f) (let ((k nil)) (call/cc (fn (c) (set! k c))) (k 1))) (f)", "(define k nil) (reset (begin (shift c (set! k c)) (k 1))) (k 1)",
   ]
 
   @Test(arguments: endless) func stepsEndWhatNeverEnds(source: String) throws {
@@ -46,6 +52,13 @@ import Testing
     #expect(interruption(sx, walk + walk + walk) == .steps)
     let function = try sx.evaluate("(fn () \(walk))")
     for _ in 0..<10 { #expect(try sx.call(function).integer == 200_000) }
+  }
+
+  @Test func garbageOfLoopsWithoutOrdinaryCallsIsCollected() throws {
+    let sx = Interpreter()
+    sx.limits = Limits(heapBytes: 16_000_000)
+    #expect(try sx.evaluate("(define (f i . all) (if (= i 0) all (f (- i 1) 1 2 3))) (f 1000000)").description == "(1 2 3)")
+    #expect(try sx.evaluate("(define i 0) (define (g) (let ((k nil)) (call/cc (fn (c) (set! k c))) (set! i (+ i 1)) (list 1 2 3) (if (< i 1000000) (k 1) i))) (g)").integer == 1_000_000)
   }
 
   /// A turn of the loop is a step, whatever the collector does meanwhile: it shortens slices.

@@ -1,10 +1,16 @@
 /// Calls of anything but a closure with exactly its number of arguments.
 extension Machine {
   /// Calls `f` with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when the state changed and the value will arrive in `window[0]`.
+  ///
+  /// What may go on with SX code is a safepoint: with a function of any number of arguments, `apply` or a continuation a loop needs no other call.
   @inline(never) func callSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
     if f.isKind(.native) {
-      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
+      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { native in
+        if native.isControl, isAtSafepoint() { return try beforeSlowCall() }
+        return try native.invoke(self, window, n)
+      }
     }
+    if isAtSafepoint() { return try beforeSlowCall() }
     window[0] = f
     try enter(f, window, n)
     return .unbound
@@ -17,6 +23,7 @@ extension Machine {
     if f.isKind(.native), !f.native.isControl {
       return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
     }
+    if isAtSafepoint() { return try beforeSlowCall() }
     let slot = state.pointee.base - 1
     state.pointee.fp -= 1
     state.pointee.pc = state.pointee.fp.pointee.pc

@@ -579,8 +579,7 @@ extension Machine {
         ip += 1
       }
     } catch let suspension as Suspension {
-      _ = suspension
-      return .suspended
+      return suspension.exit
     } catch {
       // Whoever moved the stack or changed to another fiber before failing had spilled first, and what is here points to where it was.
       if state == self.state, state.pointee.stackEnd == stackEnd {
@@ -592,8 +591,10 @@ extension Machine {
     }
   }
 
-  /// Thrown by a primitive that has parked the running fiber, after saving its state.
-  struct Suspension: Error {}
+  /// Thrown where the running fiber has to stop, after saving its state: by a primitive that has parked it, and by a call when its time slice is over.
+  struct Suspension: Error {
+    var exit = Exit.suspended
+  }
 
   /// Moves the arguments of a tail call to the start of the frame. One surplus move for n = 0 is harmless.
   @inline(__always) private static func moveDown(_ to: Registers, _ from: Registers, _ n: UInt8) {

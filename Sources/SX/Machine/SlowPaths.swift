@@ -279,6 +279,19 @@ extension Machine {
     return safepoint.pointee < 0 ? try atSafepoint() : false
   }
 
+  /// Counts a call that the loop leaves to others. True: it has to go by `beforeSlowCall`.
+  @inline(__always) func isAtSafepoint() -> Bool {
+    safepoint.pointee &-= 1
+    return safepoint.pointee < 0
+  }
+
+  /// The same as `beforeCall` for a call whose state is spilled, and which answers what such a call does: the state changed.
+  @inline(never) func beforeSlowCall() throws -> Value {
+    state.pointee.pc -= 1
+    if try atSafepoint() { throw Suspension(exit: .preempted) }
+    return .unbound
+  }
+
   /// Room for `slots` in all on the value stack of the running fiber.
   @inline(never) func growStack(to slots: Int) throws {
     // Both stacks double, and for a moment there are two of them.
