@@ -72,6 +72,22 @@ import Testing
     #expect(try status() == 200)
   }
 
+  /// What nobody has asked for yet is evaluated inside of the run that does, and ends with it.
+  @Test func aDefinitionWhoseEvaluationWasEndedIsMadeAnew() throws {
+    var ended = 0
+    for steps in 1...40 {
+      let sx = Interpreter(capabilities: .all)
+      sx.limits.steps = steps
+      do { _ = try sx.evaluate("(otel/-baggage)") } catch let diagnostic as Diagnostic {
+        #expect(diagnostic.interruption == .steps)
+        ended += 1
+      }
+      sx.limits.steps = nil
+      #expect(throws: Never.self) { try sx.evaluate("(otel/-baggage)") }
+    }
+    #expect(ended > 0)
+  }
+
   /// A lazy definition that cannot be evaluated would be found by its first user.
   @Test func everyDefinitionEvaluates() throws {
     let sx = Interpreter()

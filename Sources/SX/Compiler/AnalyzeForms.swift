@@ -245,7 +245,7 @@ extension Analyzer {
         return named(try expression(form, scope, tail: false), name)
       } ?? .constant(.nil)
     }
-    guard let local else { return .defineGlobal(try definedIndex(name), value, span) }
+    guard let local else { return .defineGlobal(definedIndex(name), value, span) }
     if local.isCaptured { local.isAssigned = true }
     return .initialize(local, value)
   }
@@ -283,7 +283,7 @@ extension Analyzer {
     case nil:
       let index = globalIndex(name)
       noteGlobal?(index, parts[1].span)
-      if !isPrelude { try machine.release(toProgram: index) }
+      if !isPrelude { machine.release(toProgram: index) }
       return .setGlobal(index, value, parts[1].span)
     }
   }

@@ -60,8 +60,8 @@ struct Analyzer {
   }
   func globalIndex(_ name: Value) -> Int { machine.globalIndex(globalSymbol(name)) }
   /// The global that a definition makes.
-  func definedIndex(_ name: Value) throws -> Int {
-    try machine.globalIndex(((name.isAlias ? home(of: name) : nil) ?? namespace).define(machine.stripped(name), machine))
+  func definedIndex(_ name: Value) -> Int {
+    machine.globalIndex(((name.isAlias ? home(of: name) : nil) ?? namespace).define(machine.stripped(name), machine))
   }
 
   /// One part of a form and where it stands.

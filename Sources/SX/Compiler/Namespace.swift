@@ -31,12 +31,12 @@ final class Namespace {
   }
 
   /// The symbol whose global a definition of the name makes.
-  func define(_ name: Value, _ machine: Machine) throws -> Value {
+  func define(_ name: Value, _ machine: Machine) -> Value {
     switch owner {
     case .prelude: return resolve(name, machine)
     case .program:
       if table.removeValue(forKey: name.bits) != nil { changes &+= 1 }      // a definition of the program's own takes the place of an import
-      try machine.release(toProgram: machine.globalIndex(name))
+      machine.release(toProgram: machine.globalIndex(name))
       return name
     case .library: return own(name, machine)
     }

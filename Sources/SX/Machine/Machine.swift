@@ -262,7 +262,15 @@ final class Machine {
     let v = globals[index]
     if v != .unbound { return v }
     guard let definition = pending.remove(index) else { return .unbound }
-    try definition.evaluate(in: self)
+    do {
+      let own = preludeGlobal(index)
+      // A program has announced a definition of its own, and not made it yet.
+      if own != index { globals[index] = try globalValue(own) } else { try definition.evaluate(in: self) }
+    } catch {
+      // It was not finished; the next who asks for it begins anew.
+      if globals[index] == .unbound { pending[index] = definition }
+      throw error
+    }
     return globals[index]
   }
 

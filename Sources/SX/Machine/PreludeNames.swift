@@ -6,15 +6,14 @@
 extension Machine {
   /// Lets a program have the global of a name, before it is defined or assigned. Until then it has the prelude's value. O(heap) the first time for a
   /// name of the prelude.
-  func release(toProgram index: Int) throws {
+  func release(toProgram index: Int) {
     guard preludeGlobals.contains(index), case let name = globalNames[index], !name.utf8.contains(UInt8(ascii: "/")), preludeNames.resolve(name, self) == name else { return }
-    let value = try globalValue(index)
-    guard value != .unbound else { return }
     let symbol = heap.uninternedSymbol(name, isAlias: false)
     libraryGlobals.append(symbol)
     preludeNames.importing(name, symbol)
     let own = globalIndex(symbol)
-    globals[own] = value
+    globals[own] = globals[index]
+    pending[own] = pending[index]
     heap.forEachCell { cell in
       guard Kind(header: cell[0]) == .code, case let code = Code.of(cell: Value(cell)), code.lambda.isPrelude else { return }
       code.redirect(index, to: own)
