@@ -122,10 +122,10 @@ extension Machine {
         case .jumpUnlessNil: if !base[ip.a].isNil { ip += ip.offset }
         case .jumpIfEmpty:
           let x = base[ip.a]
-          if !x.isPairOrRun, try isEmpty(x) { ip += ip.offset }
+          if !x.isPairOrRun, try x.isEmptyList || isEmpty(x) { ip += ip.offset }
         case .jumpUnlessEmpty:
           let x = base[ip.a]
-          if x.isPairOrRun { ip += ip.offset } else if try !isEmpty(x) { ip += ip.offset }
+          if x.isPairOrRun { ip += ip.offset } else if !x.isEmptyList, try !isEmpty(x) { ip += ip.offset }
         case .jumpIfLess:
           let x = base[ip.a], y = base[ip.b]
           if Value.bothFix(x, y) { if Value.fixLess(x, y) { ip += ip.offset } } else if try less(x, y, ip.n) { ip += ip.offset }
@@ -253,7 +253,7 @@ extension Machine {
         // MARK: Lists and dicts
         case .cons:
           let d = base[ip.c]
-          base[ip.a] = d.isPair ? heap.cons(base[ip.b], d) : try consSlow(base[ip.b], d)
+          base[ip.a] = d.isPair ? heap.cons(base[ip.b], d) : d.isEmptyList ? heap.pair(base[ip.b], .end, length: 1) : try consSlow(base[ip.b], d)
         case .first:
           let x = base[ip.b]
           base[ip.a] = x.isPair ? x.head : x.isKind(.slice) ? x.sliceHead : try firstSlow(x)
@@ -261,7 +261,7 @@ extension Machine {
           let x = base[ip.b]
           if x.isPair {
             let t = x.word(2)
-            base[ip.a] = !t.isPair ? heap.rest(x) : ip.n != 0 ? t : heap.copyPair(t)
+            base[ip.a] = t.isPair ? ip.n != 0 ? t : heap.copyPair(t) : t == .end ? heap.emptyList() : heap.rest(x)
           } else {
             base[ip.a] = ip.n == 0 ? try restSlow(x) : x.isOwnRun ? x.advance() : try advance(x)
           }

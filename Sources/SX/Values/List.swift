@@ -26,6 +26,8 @@ extension Value {
   }
   /// A list, or nil, which counts as the empty one.
   @inline(__always) var isListOrNil: Bool { isListCell || isNil || self == .end }
+  /// An empty list, which programs make with `list` and `rest`, or nil. Dicts and strings may be empty, too.
+  @inline(__always) var isEmptyList: Bool { isNil || self == .end || isKind(.mutableList) && length == 0 }
   /// Number of elements of a list; 0 for nil.
   @inline(__always) var listCount: Int { isCell ? length : 0 }
 
