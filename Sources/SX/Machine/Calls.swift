@@ -6,7 +6,7 @@ extension Machine {
   @inline(never) func callSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
     if f.isKind(.native) {
       return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { native in
-        if native.isControl, isAtSafepoint() { return try beforeSlowCall() }
+        if native.isSafepoint, isAtSafepoint() { return try beforeSlowCall() }
         return try native.invoke(self, window, n)
       }
     }
@@ -23,7 +23,7 @@ extension Machine {
     if f.isKind(.native), !f.native.isControl {
       return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
     }
-    if isAtSafepoint() { return try beforeSlowCall() }
+    if !f.isKind(.native) || f.native.isSafepoint, isAtSafepoint() { return try beforeSlowCall() }
     let slot = state.pointee.base - 1
     state.pointee.fp -= 1
     state.pointee.pc = state.pointee.fp.pointee.pc

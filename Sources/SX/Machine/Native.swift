@@ -107,6 +107,8 @@ final class Native: Sendable {
   let body: Body
   let control: Control
   let isControl: Bool
+  /// Whether a call may go on with SX code, so that a loop needs no other safepoint. Not what waits: it gives its turn away as it is.
+  let isSafepoint: Bool
   let fieldAccess: FieldAccess?
   private let arity: Arity
   /// Masks of the parameters; arguments beyond them have the last one. In raw memory that is written once, because every call of a primitive reads it.
@@ -121,7 +123,7 @@ final class Native: Sendable {
   /// Whether more has to be looked at than the number and the types of its arguments.
   private let needsMore: Bool
 
-  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, growth: Int = 0, fieldAccess: FieldAccess? = nil, file: StaticString, line: Int, body: Body?, control: Control?) {
+  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, growth: Int = 0, fieldAccess: FieldAccess? = nil, waits: Bool = false, file: StaticString, line: Int, body: Body?, control: Control?) {
     self.name = name
     self.aliasOf = aliasOf
     self.capability = capability
@@ -132,6 +134,7 @@ final class Native: Sendable {
     self.doc = doc
     self.example = example
     isControl = control != nil
+    isSafepoint = control != nil && !waits
     self.fieldAccess = fieldAccess
     self.body = body ?? { _, _ in fatalError("\(name) has no body") }
     self.control = control ?? { _, _, _ in fatalError("\(name) does not change control") }
@@ -209,8 +212,8 @@ struct NativeTable {
   mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, growth: Int = 0, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
     natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, growth: growth, file: file, line: line, body: body, control: nil))
   }
-  mutating func addControl(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, file: file, line: line, body: nil, control: control))
+  mutating func addControl(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, waits: Bool = false, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, waits: waits, file: file, line: line, body: nil, control: control))
   }
   /// A second name for the primitive that was declared last.
   mutating func alias(_ name: String) {

@@ -9,7 +9,7 @@ extension NativeTable {
       m.heap.noteExternal(fiber.externalBytes)
       return .nil
     }
-    addControl("perform", required("operation", .dict), doc: "Asks the host for an operation, as {:op \"name\" :args (…)}, and waits for its answer.") { m, slot, _ in
+    addControl("perform", required("operation", .dict), waits: true, doc: "Asks the host for an operation, as {:op \"name\" :args (…)}, and waits for its answer.") { m, slot, _ in
       let operation = slot[1]
       guard let name = m.heap.get(operation, m.heap.constantString("op")), name.isText else { throw m.error("perform: the operation needs a name under :op") }
       let list = m.heap.get(operation, m.heap.constantString("args")) ?? .nil
