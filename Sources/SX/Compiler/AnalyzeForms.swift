@@ -355,7 +355,7 @@ extension Analyzer {
       return .guarded(run, condition, origin: nil, try clauseChain(clauses[...], "guard", scope, tail: false, otherwise: .constant(.nil)), span)
     }
     let origin = Local(.unbound)                      // a name that no source can spell
-    let reraise = Node.global(machine.preludeGlobal(machine.globalIndex(machine.symbol("control/-reraise"))), span)
+    let reraise = Node.global(machine.preludeGlobal(named: "control/-reraise"), span)
     let again = Node.conditional(
       .primitive(.isNil, [.local(origin)], span), .call(.constant(machine.raiseNative), [.local(condition)], span),
       .call(reraise, [.local(condition), .local(origin)], span))

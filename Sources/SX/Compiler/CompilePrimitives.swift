@@ -136,7 +136,16 @@ extension Compiler {
     } else {
       x = try operand(arguments[0])
     }
+    let before = instructions.count
     let y = try operand(arguments[1])
+    if fusesProduct(arguments[1], into: operation) {
+      emit(operation == .add ? .add : .subtract, n: 2, a: destination, b: x, c: y)
+      return
+    }
+    if operation == .add, instructions.count == before, fusesProduct(arguments[0], into: .add) {
+      emit(.add, n: 3, a: destination, b: y, c: x)   // a product is a number: only [b], the second argument, can be at fault
+      return
+    }
     let op: Op =
       switch operation {
       case .add: .add
@@ -181,6 +190,17 @@ extension Compiler {
     return nil
   }
 
+  /// If the newest instruction multiplies for a sum or a difference that comes next: makes it the one that for doubles does that, too.
+  private mutating func fusesProduct(_ node: Node, into operation: OpenCoded) -> Bool {
+    guard operation == .add || operation == .subtract, case .primitive(.multiply, _, _) = node, instructions.count > label, let last = instructions.last else { return false }
+    switch last.op {
+    case .multiply: instructions[instructions.count - 1].op = operation == .add ? .multiplyThenAdd : .multiplyThenSubtract
+    case .multiplyDouble: instructions[instructions.count - 1].op = operation == .add ? .multiplyDoubleThenAdd : .multiplyDoubleThenSubtract
+    default: return false
+    }
+    return true
+  }
+
   mutating func setVectorElement(_ operands: [Node]) throws {
     openCoded |= 1 << UInt64(OpenCoded.vectorSet.rawValue)
     let vector = try operand(operands[0]), index = try operand(operands[1])
@@ -198,7 +218,9 @@ extension Compiler {
         continue
       }
       let save = top
-      emit(op, n: i + 1, a: register, b: register, c: try operand(argument))
+      let y = try operand(argument)
+      _ = fusesProduct(argument, into: operation)
+      emit(op, n: i + 1, a: register, b: register, c: y)
       top = save
     }
     if register != destination { emit(.move, a: destination, b: register) }

@@ -41,6 +41,8 @@ enum Op: UInt8 {
   case add, subtract, multiply, mod, divide, quotient, remainder
   /// [a] ← [b] op the constant at distance c, a double that is not boxed or an integer. n: one more than which argument [b] is.
   case addDouble, subtractDouble, multiplyDouble, multiplyInteger
+  /// A multiplication whose product only the next instruction reads, which adds it to its [b] or takes it away from that. For doubles this one does both.
+  case multiplyThenAdd, multiplyThenSubtract, multiplyDoubleThenAdd, multiplyDoubleThenSubtract
   /// [a] ← [c] + b (signed). n = 1: the source says minus -b, n = 2: `inc`, n = 3: `dec`.
   case addInteger
   /// [a] ← [b] op [c], op [b]. `rest` with n = 1: nobody but a walking loop will see the result.

@@ -59,7 +59,7 @@ public final class Interpreter {
   ///
   /// - Throws: a `Diagnostic`, when a limit or a cancellation has ended it.
   public func runAtExit() throws {
-    guard machine.globals[machine.preludeGlobal(machine.globalIndex(machine.symbol("control/-at-exit")))] != .unbound else { return }
+    guard machine.globals[machine.preludeGlobal(named: "control/-at-exit")] != .unbound else { return }
     try finish { spawn(try machine.preludeValue("control/-run-at-exit"), [], $0) }
   }
 

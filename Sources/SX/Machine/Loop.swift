@@ -195,7 +195,7 @@ extension Machine {
           let x = base[ip.b], y = base[ip.c]
           if Value.bothFix(x, y), case (let r, false) = Value.fixAdd(x, y) {
             base[ip.a] = r
-          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue + y.floValue) {
+          } else if Value.bothFlo(x, y), let d = Value.inlineDouble(x.floValue + y.floValue) {
             base[ip.a] = d
           } else {
             base[ip.a] = try arithmetic(.add, x, y, Int(ip.n))
@@ -207,7 +207,7 @@ extension Machine {
           let x = base[ip.b], y = base[ip.c]
           if Value.bothFix(x, y), case (let r, false) = Value.fixSub(x, y) {
             base[ip.a] = r
-          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue - y.floValue) {
+          } else if Value.bothFlo(x, y), let d = Value.inlineDouble(x.floValue - y.floValue) {
             base[ip.a] = d
           } else {
             base[ip.a] = try arithmetic(.subtract, x, y, Int(ip.n))
@@ -216,7 +216,7 @@ extension Machine {
           let x = base[ip.b], y = base[ip.c]
           if Value.bothFix(x, y), case (let r, false) = Value.fixMul(x, y) {
             base[ip.a] = r
-          } else if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) {
+          } else if Value.bothFlo(x, y), let d = Value.inlineDouble(x.floValue * y.floValue) {
             base[ip.a] = d
           } else {
             base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
@@ -230,12 +230,48 @@ extension Machine {
         case .multiplyDouble:
           let x = base[ip.b], y = ip.nearConstant
           if x.isFlo, let d = Value.inlineDouble(x.floValue * y.floValue) { base[ip.a] = d } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
+        case .multiplyThenAdd:
+          let x = base[ip.b], y = base[ip.c], z = base[(ip + 1).b]
+          if Value.bothFix(x, y), case (let r, false) = Value.fixMul(x, y) {
+            base[ip.a] = r
+          } else if Value.bothFlo(x, y), z.isFlo, let d = Value.inlineDouble(z.floValue + x.floValue * y.floValue) {
+            base[(ip + 1).a] = d
+            ip += 1
+          } else {
+            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
+          }
+        case .multiplyThenSubtract:
+          let x = base[ip.b], y = base[ip.c], z = base[(ip + 1).b]
+          if Value.bothFix(x, y), case (let r, false) = Value.fixMul(x, y) {
+            base[ip.a] = r
+          } else if Value.bothFlo(x, y), z.isFlo, let d = Value.inlineDouble(z.floValue - x.floValue * y.floValue) {
+            base[(ip + 1).a] = d
+            ip += 1
+          } else {
+            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
+          }
+        case .multiplyDoubleThenAdd:
+          let x = base[ip.b], y = ip.nearConstant, z = base[(ip + 1).b]
+          if Value.bothFlo(x, z), let d = Value.inlineDouble(z.floValue + x.floValue * y.floValue) {
+            base[(ip + 1).a] = d
+            ip += 1
+          } else {
+            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
+          }
+        case .multiplyDoubleThenSubtract:
+          let x = base[ip.b], y = ip.nearConstant, z = base[(ip + 1).b]
+          if Value.bothFlo(x, z), let d = Value.inlineDouble(z.floValue - x.floValue * y.floValue) {
+            base[(ip + 1).a] = d
+            ip += 1
+          } else {
+            base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n))
+          }
         case .multiplyInteger:
           let x = base[ip.b], y = ip.nearConstant
           if x.isFix, case (let r, false) = Value.fixMul(x, y) { base[ip.a] = r } else { base[ip.a] = try arithmetic(.multiply, x, y, Int(ip.n)) }
         case .divide:
           let x = base[ip.b], y = base[ip.c]
-          if x.isFlo && y.isFlo, let d = Value.inlineDouble(x.floValue / y.floValue) { base[ip.a] = d } else { base[ip.a] = try divide(x, y) }
+          if Value.bothFlo(x, y), let d = Value.inlineDouble(x.floValue / y.floValue) { base[ip.a] = d } else { base[ip.a] = try divide(x, y) }
         case .quotient:
           let x = base[ip.b], y = base[ip.c]
           base[ip.a] = Value.bothFix(x, y) && y.fixValue > 0 ? .fix(x.fixValue / y.fixValue) : try divide(.quotient, x, y)

@@ -26,6 +26,9 @@ extension Machine {
   /// The global that the prelude means where its source, or a node made of it, names this one.
   func preludeGlobal(_ index: Int) -> Int { globalIndex(preludeNames.resolve(globalNames[index], self)) }
 
+  /// The global that the prelude defines under a name.
+  func preludeGlobal(named name: StaticString) -> Int { preludeGlobal(globalIndex(symbol(name))) }
+
   /// What the prelude defines under a name.
-  func preludeValue(_ name: StaticString) throws -> Value { try boundGlobal(preludeGlobal(globalIndex(symbol(name)))) }
+  func preludeValue(_ name: StaticString) throws -> Value { try boundGlobal(preludeGlobal(named: name)) }
 }

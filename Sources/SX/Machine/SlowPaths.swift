@@ -109,7 +109,7 @@ extension Machine {
   }
 
   @inline(never) func isEmpty(_ v: Value) throws -> Bool {
-    if v.isNil || v == .end { return true }
+    if v.isEmptyList { return true }
     if v.isListCell || v.isDict || v.isString { return v.length == 0 }
     throw wrongType("empty?", 1, "list, dict or string", v)
   }
