@@ -33,7 +33,7 @@ final class Vector: HeapObject {
   override var elements: [Value]? { values }
   override var printedForm: PrintedForm? { PrintedForm(open: "#(", parts: values, close: ")") }
   override var externalBytes: Int { count * 8 + 64 }
-  override func trace(_ marker: inout Marker) { for i in 0..<count { marker.mark(base[i]) } }
+  override func trace(_ marker: inout Marker) { marker.mark(base, count) }
 }
 
 extension Machine {

@@ -3,13 +3,21 @@
 struct Marker {
   private var items = UnsafeMutablePointer<Cell>.allocate(capacity: 4096)
   private var count = 0, capacity = 4096
+  /// What is left of long runs of values. They are marked a piece at a time, each followed before the next: the stack stays short, where a list of
+  /// millions would take as many items of it, and a cell is followed while it is in the cache.
+  private var runs = UnsafeMutablePointer<UnsafeMutableBufferPointer<Value>>.allocate(capacity: 64)
+  private var runCount = 0, runCapacity = 64
+  private static let piece = 1024
   private(set) var liveWords = 0
   /// Marked cells were left that nobody has followed.
   private var hasOverflowed = false
   private(set) var externalBytes = 0
 
   init() {}
-  func deallocate() { items.deallocate() }
+  func deallocate() {
+    items.deallocate()
+    runs.deallocate()
+  }
 
   @inline(__always) mutating func mark(_ v: Value) {
     guard v.isCell, v.cell[0] & 1 == 0 else { return }
@@ -19,7 +27,19 @@ struct Marker {
     count &+= 1
   }
 
+  /// Marks `n` values, which stay where they are until `drain` has returned.
   mutating func mark(_ values: UnsafeMutablePointer<Value>, _ n: Int) {
+    if n > Marker.piece, runCount < runCapacity || growRuns() {
+      runs[runCount] = UnsafeMutableBufferPointer(start: values, count: n)
+      runCount &+= 1
+    } else {
+      for i in 0..<n { mark(values[i]) }
+    }
+  }
+  /// Marks the next piece of the newest run.
+  private mutating func markPiece() {
+    let run = runs[runCount &- 1], values = run.baseAddress.unsafelyUnwrapped, n = min(run.count, Marker.piece)
+    if n == run.count { runCount &-= 1 } else { runs[runCount &- 1] = UnsafeMutableBufferPointer(start: values + n, count: run.count &- n) }
     for i in 0..<n { mark(values[i]) }
   }
 
@@ -42,6 +62,15 @@ struct Marker {
     return true
   }
 
+  @inline(never) private mutating func growRuns() -> Bool {
+    guard let bigger = SystemMemory.tryAllocate(runCapacity * 2, of: UnsafeMutableBufferPointer<Value>.self) else { return false }
+    bigger.initialize(from: runs, count: runCount)
+    runs.deallocate()
+    runs = bigger
+    runCapacity *= 2
+    return true
+  }
+
   /// After `drain`: whether marked cells have to be followed again, all of them.
   mutating func takeOverflow() -> Bool {
     defer { hasOverflowed = false }
@@ -56,7 +85,11 @@ struct Marker {
 
   /// Follows everything that was marked so far.
   mutating func drain() {
-    while count > 0 {
+    while true {
+      while count == 0 {
+        if runCount == 0 { return }
+        markPiece()
+      }
       count &-= 1
       var cell = items[count]
       scan: while true {
