@@ -122,6 +122,10 @@ extension Compiler {
       return
     default: break
     }
+    if operation == .get, mayUseNearConstants, case .constant(let key) = arguments[1], key.isString {
+      emit(.getKey, n: 0, a: destination, b: try operand(arguments[0]), nearConstant: key)
+      return
+    }
     if let (op, register, constant) = constantOperand(operation, arguments) {
       emit(op, n: register + 2, a: destination, b: try operand(arguments[register]), nearConstant: constant)
       return

@@ -381,13 +381,14 @@ struct Compiler {
     top = window + 1
     highest = max(highest, top)
     let n = arguments.count
-    enum Target { case own, global(Int), local(Int), window }
+    enum Target { case own, global(Int), local(Int), native(Value), window }
     var target = Target.window
     switch function {
     case .global(let index, _): target = .global(index)
     // In tail position that is a jump, see `tail`.
     case .enclosingFunction where !tail && lambda.required == n && !lambda.hasRest: target = .own
     case .local(let local) where !local.isBoxed && !tail: target = .local(local.slot)
+    case .constant(let native) where native.isKind(.native) && !native.native.isControl: target = .native(native)
     default: try expression(function, window)
     }
     for argument in arguments { try expression(argument, temporary()) }
@@ -396,6 +397,9 @@ struct Compiler {
       case .own: $0.emit(.callSelf, n: n, a: window)
       case .global(let index): $0.emit(tail ? .tailCallGlobal : .callGlobal, n: n, a: window, global: index)
       case .local(let register): $0.emit(.callRegister, n: n, a: window, b: register)
+      case .native(let native):
+        $0.emit(.callNative, n: n, a: window, constant: native)
+        if tail { $0.emit(.return, a: window) }
       case .window: $0.emit(tail ? .tailCall : .call, n: n, a: window)
       }
     }

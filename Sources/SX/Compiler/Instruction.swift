@@ -47,6 +47,8 @@ enum Op: UInt8 {
   case addInteger
   /// [a] ← [b] op [c], op [b]. `rest` with n = 1: nobody but a walking loop will see the result.
   case cons, get, first, rest
+  /// [a] ← what [b] has under the constant at distance c, a string. n: the entry of a small dict in which that was the last time; written as it runs.
+  case getKey
   /// Adds [b] to the list [a] that a loop collects; [a] ← that list, complete. See `Accumulator`.
   case collect, collected
   /// [a] ← reverse of [b].
@@ -64,6 +66,8 @@ enum Op: UInt8 {
   case call, callGlobal, callSelf
   /// The same with the function [b], which the window gets.
   case callRegister
+  /// The same with the primitive that is the constant at distance b | c << 16 and answers a value, in code of the prelude, whose primitives stay what they are.
+  case callNative
   /// Jumps unless the global a | b << 16 is the running closure.
   case jumpUnlessSelf
   /// Goes on at the entry of the running closure, which is another one when it was compiled anew. A safepoint.

@@ -5,7 +5,7 @@ extension Machine {
   /// What may go on with SX code is a safepoint: with a function of any number of arguments, `apply` or a continuation a loop needs no other call.
   @inline(never) func callSlow(_ f: Value, _ window: Registers, _ n: Int) throws -> Value {
     if f.isKind(.native) {
-      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { native in
+      return try f.unmanagedNative._withUnsafeGuaranteedRef { native in
         if native.isSafepoint, isAtSafepoint() { return try beforeSlowCall() }
         return try native.invoke(self, window, n)
       }
@@ -21,7 +21,7 @@ extension Machine {
     // A condition is raised with its frame still in place, which is where it comes from.
     if f == raiseNative { return try callSlow(f, window, n) }
     if f.isKind(.native), !f.native.isControl {
-      return try Machine.unmanaged(f)._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
+      return try f.unmanagedNative._withUnsafeGuaranteedRef { try $0.invoke(self, window, n) }
     }
     if !f.isKind(.native) || f.native.isSafepoint, isAtSafepoint() { return try beforeSlowCall() }
     let slot = state.pointee.base - 1
@@ -32,10 +32,6 @@ extension Machine {
     for i in 0...n { slot[i] = window[i] }
     try enter(f, slot, n)
     return .unbound
-  }
-
-  @inline(__always) private static func unmanaged(_ f: Value) -> Unmanaged<Native> {
-    Unmanaged<Native>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(f.cell[1])).unsafelyUnwrapped)
   }
 
   /// Arranges that the value of `f`, called with `slot[1]…slot[n]`, arrives in `slot[0]` when the state goes on.

@@ -305,6 +305,10 @@ extension Machine {
           let d = base[ip.b], k = base[ip.c]
           base[ip.a] = d.isDict && k.isString ? heap.get(d, k) ?? .nil : try getSlow(d, k)
 
+        case .getKey:
+          let d = base[ip.b], key = ip.nearConstant, i = Int(ip.n)
+          base[ip.a] = d.isFlatDict && i < d.length && d.flatKey(i) == key ? d.flatValue(i) : try getKey(d, key, ip)
+
         case .collect:
           if !base[ip.a].appendToOwnRun(base[ip.b]) { try collect(base + ip.a, base[ip.b]) }
         case .vectorRef: base[ip.a] = try vectorElement(base[ip.b], base[ip.c])
@@ -472,6 +476,12 @@ extension Machine {
               continue
             }
           }
+        case .callNative:
+          state.pointee.pc = ip + 1
+          state.pointee.base = base
+          state.pointee.fp = fp
+          let window = base + ip.a
+          window.pointee = try ip.constant.unmanagedNative._withUnsafeGuaranteedRef { try $0.invoke(self, window, Int(ip.n)) }
         case .callSelf:
           let f = base[-1]
           safepoint.pointee &-= 1

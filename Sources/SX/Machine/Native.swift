@@ -120,8 +120,6 @@ final class Native: Sendable {
   fileprivate let growth: Int
   /// Whether nothing has to be known of its arguments but their number.
   private let takesAnything: Bool
-  /// Whether more has to be looked at than the number and the types of its arguments.
-  private let needsMore: Bool
 
   init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, growth: Int = 0, fieldAccess: FieldAccess? = nil, waits: Bool = false, file: StaticString, line: Int, body: Body?, control: Control?) {
     self.name = name
@@ -146,13 +144,12 @@ final class Native: Sendable {
     neededBit = capability.map { $0 == .environment ? 0 : $0.bit } ?? 0
     self.growth = growth
     takesAnything = parameters.allSatisfy { $0.type.mask == .max }
-    needsMore = neededBit != 0 || growth > 0
   }
   deinit { masks.deallocate() }
 
   /// Calls it with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when it changed the machine's state and the value arrives in `window[0]`.
   @inline(never) func invoke(_ machine: Machine, _ window: Registers, _ n: Int) throws -> Value {
-    if !accepts(window + 1, n) || needsMore { try check(machine, window + 1, n) }
+    if !accepts(window + 1, n) || machine.granted.pointee & neededBit != neededBit || growth > 0 { try check(machine, window + 1, n) }
     if isControl {
       try control(machine, window, n)
       return .unbound

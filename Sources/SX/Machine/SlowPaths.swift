@@ -209,6 +209,16 @@ extension Machine {
     guard tail.isListOrNil else { throw wrongType("cons", 2, "list", tail) }
     return heap.cons(head, tail)
   }
+  /// `get` with a key of the source, which is not in the entry in which it was the last time. Notes in the instruction in which it is now: dicts that a
+  /// program reads at one place mostly come from one place, too.
+  @inline(never) func getKey(_ d: Value, _ key: Value, _ ip: InstructionPointer) throws -> Value {
+    guard d.isDict else { return try getSlow(d, key) }
+    if d.isFlatDict, let i = (0..<d.length).first(where: { d.flatKey($0) == key }) {
+      UnsafeMutablePointer(mutating: ip).pointee.n = UInt8(truncatingIfNeeded: i)
+      return d.flatValue(i)
+    }
+    return heap.get(d, key) ?? .nil
+  }
   /// `get` of anything but a dict with a string key.
   @inline(never) func getSlow(_ d: Value, _ k: Value) throws -> Value { try lookUp(d, k) ?? .nil }
 

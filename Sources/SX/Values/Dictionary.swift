@@ -33,6 +33,10 @@ enum DictRepresentation: UInt8 {
 
 extension Value {
   @inline(__always) var isDict: Bool { isKind(.dict) }
+  @inline(__always) var isFlatDict: Bool { isCell && UInt16(truncatingIfNeeded: header &>> 8) == UInt16(Kind.dict.rawValue) | UInt16(DictRepresentation.flat.rawValue) &<< 8 }
+  /// Key and value of an entry of a flat dict.
+  @inline(__always) func flatKey(_ i: Int) -> Value { Value(bits: word(1).cell[1 &+ 2 &* i]) }
+  @inline(__always) func flatValue(_ i: Int) -> Value { Value(bits: word(1).cell[2 &+ 2 &* i]) }
 }
 
 extension Heap {

@@ -198,7 +198,9 @@ extension Value {
       return try (object as? T).map(body)
     }
   }
-  @inline(__always) var native: Native {
-    Unmanaged<Native>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped).takeUnretainedValue()
+  @inline(__always) var native: Native { unmanagedNative.takeUnretainedValue() }
+  /// The same for a call, which need not count a reference: the machine keeps its natives.
+  @inline(__always) var unmanagedNative: Unmanaged<Native> {
+    Unmanaged<Native>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(cell[1])).unsafelyUnwrapped)
   }
 }
