@@ -230,7 +230,7 @@ extension Machine {
       guard let i = Arithmetic.integer(k) else { throw wrongType("get", 2, "integer", k) }
       return i >= 0 && i < d.length ? heap.element(d, i) : nil
     }
-    throw wrongType("get", 1, "dict", d)
+    throw wrongType("get", 1, .associative, d)
   }
 
   // MARK: Closures and dicts
