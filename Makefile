@@ -15,7 +15,7 @@ run: build
 # is a tenth of the start and 4 MB of memory. Without its 33,000 symbols in the dynamic table, which the runtime searches at each start: another tenth.
 FIXED := $(shell [ "$$(uname)" = Linux ] && echo -Xlinker -no-pie -Xlinker --no-export-dynamic -Xlinker -L.build/static)
 # Libraries that come as archives are linked in: the linker takes them from the first folder that has them, and there they are nothing else.
-# What is left to look up at each start is the C library; it saves 1.5 MB, too.
+# What is left to look up at each start is the C library; it saves 1.5 MB, too. The archive of libgcc_s has another name.
 ARCHIVES := stdc++ readline tinfo z
 
 # Every instruction of the interpreter ends with its own jump to the next one, if the compiler's back end knows the options: see docs/speed.md.
@@ -25,6 +25,7 @@ THREADED = $$(options="$(addprefix -Xllvm ,$(DISPATCH))"; ! echo | swiftc $$opti
 build: swift readline
 	@mkdir -p .build/static
 	@for name in $(ARCHIVES); do archive=$$(clang -print-file-name=lib$$name.a); [ ! -f "$$archive" ] || ln -sf "$$archive" .build/static/; done
+	@archive=$$(clang -print-file-name=libgcc_eh.a); [ ! -f "$$archive" ] || ln -sf "$$archive" .build/static/libgcc_s.a
 	swift build -c release --static-swift-stdlib --product sx $(FIXED) $(THREADED) $$([ ! -f .build/static/libtinfo.a ] || echo -Xlinker -ltinfo)
 
 test: swift readline browser promtool python
