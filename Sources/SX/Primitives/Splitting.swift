@@ -17,36 +17,64 @@ extension NativeTable {
 
 /// Cutting strings up and putting them together, on their bytes.
 enum Splitting {
+  // Pieces are counted first: so the list takes its memory once, as much as it needs, and touching memory is most of the time that a large text takes.
+
   static func split(_ s: Value, _ separator: Value, _ machine: Machine) throws -> Value {
     let hay = s.utf8, needle = separator.utf8, p = s.bytes, ascii = s.isASCII
-    var pieces: [Value] = [], start = 0
-    while let at = Bytes.find(needle, in: hay, from: start) {
-      pieces.append(machine.heap.string(p + start, at - start, scalars: ascii ? at - start : nil))
-      try machine.reserve(next: pieces.count, of: 16)
-      start = at + needle.count
+    var count = 1, from = 0
+    while let at = Bytes.find(needle, in: hay, from: from) {
+      count += 1
+      from = at + needle.count
     }
-    if start == 0 { return machine.heap.list([s]) }
-    pieces.append(machine.heap.string(p + start, hay.count - start, scalars: ascii ? hay.count - start : nil))
-    return machine.heap.list(pieces)
+    if count == 1 { return machine.heap.list([s]) }
+    try machine.reserve(bytes: bytes(of: count, hay.count))
+    return machine.heap.list(count: count) { out in
+      var start = 0
+      for i in 0..<count {
+        let end = Bytes.find(needle, in: hay, from: start) ?? hay.count
+        out[i] = machine.heap.string(p + start, end - start, scalars: ascii ? end - start : nil)
+        start = end + needle.count
+      }
+    }
   }
 
   static func words(_ s: Value, _ machine: Machine) throws -> Value {
-    let p = s.bytes, n = s.byteCount, ascii = s.isASCII
-    var pieces: [Value] = [], start = 0, i = 0
+    let p = s.bytes, ascii = s.isASCII
+    var count = 0
+    forEachWord(of: s) { _, _ in count += 1 }
+    try machine.reserve(bytes: bytes(of: count, s.byteCount))
+    return machine.heap.list(count: count) { out in
+      var i = 0
+      forEachWord(of: s) { start, end in
+        out[i] = machine.heap.string(p + start, end - start, scalars: ascii ? end - start : nil)
+        i += 1
+      }
+    }
+  }
+
+  /// Calls `body` with the first byte of each word and the one behind it.
+  @inline(__always) private static func forEachWord(of s: Value, _ body: (Int, Int) -> Void) {
+    let p = s.bytes, n = s.byteCount
+    var start = 0, i = 0
     while i < n {
+      if p[i] > 0x20, p[i] < 0x80 {
+        i += 1
+        continue
+      }
       let blank = LetterCase.whiteSpace(p + i)
       if blank == 0 {
         i += UTF8Text.width(p[i])
         continue
       }
-      if i > start { pieces.append(machine.heap.string(p + start, i - start, scalars: ascii ? i - start : nil)) }
-      try machine.reserve(next: pieces.count, of: 16)
+      if i > start { body(start, i) }
       i += blank
       start = i
     }
-    if n > start { pieces.append(machine.heap.string(p + start, n - start, scalars: ascii ? n - start : nil)) }
-    return machine.heap.list(pieces)
+    if n > start { body(start, n) }
   }
+
+  /// About what so many pieces of a text of that many bytes take: a place in a list each, a cell, and the text.
+  private static func bytes(of count: Int, _ textBytes: Int) -> Int { count * 32 + textBytes }
 
   static func scalars(_ s: Value, _ machine: Machine) throws -> Value {
     try machine.reserve(bytes: s.length * 32)
