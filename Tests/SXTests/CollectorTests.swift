@@ -57,4 +57,27 @@ import Testing
   @Test func macrosExpandAndCompile() throws {
     #expect(try stressed("(defmacro twice (x) (let ((g (gensym))) `(let ((,g ,x)) (list ,g ,g)))) (map (fn (i) (twice (str i))) (range 10))").hasPrefix("((\"0\" \"0\")"))
   }
+  /// Nothing orders what is given up with an interpreter: a coroutine that waits may go after the one that has resumed it.
+  @Test func anInterpreterIsGivenUpWhileACoroutineOfACoroutineWaits() {
+    func leaveWaiting() {
+      let sx = Interpreter(host: TestHost())
+      let error = #expect(throws: Diagnostic.self) {
+        try sx.evaluate("""
+          (define (chain n) (make-coroutine (fn () (if (= n 0) (perform {:op "never" :args ()}) (coroutine-resume (chain (- n 1)))))))
+          (coroutine-resume (chain 5))
+          """)
+      }
+      #expect(error?.message.hasPrefix("deadlock") == true)
+    }
+    for _ in 0..<3 { leaveWaiting() }
+  }
+  /// A limit ends what runs inside of a macro, and the coroutines that it has resumed with it.
+  @Test func coroutinesInsideOfAMacroThatALimitEnds() throws {
+    let sx = Interpreter()
+    sx.limits.steps = 200_000
+    _ = try sx.evaluate("(define (own function) (make-coroutine function)) (defmacro forever () (let ((inner (own (fn () (let loop () (loop)))))) (coroutine-resume (own (fn () (coroutine-resume inner))))))")
+    for _ in 0..<5 { #expect(throws: Diagnostic.self) { try sx.evaluate("(forever)") } }
+    for _ in 0..<3 { try sx.evaluate("(collect-garbage) (define coroutines (map (fn (i) (make-coroutine (fn () i))) (range 1000)))") }
+    #expect(try sx.evaluate("(len (map coroutine-resume coroutines))").integer == 1000)
+  }
 }

@@ -102,7 +102,10 @@ extension Machine {
     try nativeStack.check(.none)
     let fiber = makeFiber(f, arguments)
     suspendedRuns.append(current)
-    defer { current = suspendedRuns.removeLast() }
+    defer {
+      current.endWithResumers()
+      current = suspendedRuns.removeLast()
+    }
     switch try start(fiber) {
     case .finished(let v): return v
     case .suspended, .preempted: throw error("cannot wait inside a primitive")
@@ -276,13 +279,7 @@ extension Machine {
 
   /// Tells whoever waits for a fiber. What cannot be caught ends a coroutine together with those that wait for it.
   private func finish(_ last: Fiber, _ result: Result<Value, Raise>) {
-    var fiber = last
-    while let resumer = fiber.resumer {
-      fiber.status = .finished
-      fiber.resumer = nil
-      fiber = resumer
-    }
-    fiber.status = .finished
+    let fiber = last.endWithResumers()
     let completion = fiber.completion
     fiber.completion = nil
     completion?(result)

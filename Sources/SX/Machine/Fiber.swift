@@ -149,6 +149,19 @@ final class Fiber: HeapObject {
     if resumer.isCoroutine { marker.mark(resumer.record.pointee.cell) } else { resumer.trace(&marker) }
   }
 
+  /// Ends the fiber: a coroutine together with those that wait for it. Answers the one that was waiting first. Only a resumer that still exists can be
+  /// let go, so this has to be done before any of them goes.
+  @discardableResult func endWithResumers() -> Fiber {
+    var fiber = self
+    while let resumer = fiber.resumer {
+      fiber.status = .finished
+      fiber.resumer = nil
+      fiber = resumer
+    }
+    fiber.status = .finished
+    return fiber
+  }
+
   func clear(above top: Registers) {
     if top < end { top.update(repeating: .nil, count: end - top) }
   }

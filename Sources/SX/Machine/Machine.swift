@@ -164,6 +164,10 @@ final class Machine {
 
   deinit {
     for task in tasks.values { task.cancel() }
+    // Coroutines go with the heap, in any order.
+    for fiber in waiting.values { fiber.endWithResumers() }
+    for fiber in ready.all { fiber.endWithResumers() }
+    current.endWithResumers()
     running.release()
     globals.deallocate()
     safepoint.deallocate()
