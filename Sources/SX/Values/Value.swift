@@ -70,6 +70,7 @@ struct Value: BitwiseCopyable, Equatable, Sendable {
 
   /// A double that is not boxed.
   @inline(__always) var isFlo: Bool { bits & 3 == 2 }
+  /// Asks of both at once.
   @inline(__always) static func bothFlo(_ a: Value, _ b: Value) -> Bool { ((a.bits ^ 2) | (b.bits ^ 2)) & 3 == 0 }
   /// The inline form, or nil when the exponent is so rare that the double has to be boxed. Zero is such a one.
   @inline(__always) static func inlineDouble(_ d: Double) -> Value? {
