@@ -142,11 +142,7 @@ extension Compiler {
     }
     let before = instructions.count
     let y = try operand(arguments[1])
-    if fusesProduct(arguments[1], into: operation) {
-      emit(operation == .add ? .add : .subtract, n: 2, a: destination, b: x, c: y)
-      return
-    }
-    if operation == .add, instructions.count == before, fusesProduct(arguments[0], into: .add) {
+    if !fusesProduct(arguments[1], into: operation), operation == .add, instructions.count == before, fusesProduct(arguments[0], into: .add) {
       emit(.add, n: 3, a: destination, b: y, c: x)   // a product is a number: only [b], the second argument, can be at fault
       return
     }
