@@ -90,9 +90,10 @@ public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiter
     for (k, v) in elements { self[k] = v }
   }
   /// Entries whose keys are known to differ: none is looked for. O(n).
-  public init(uniqueKeysWithValues entries: [(String, Datum)]) {
-    self.entries = entries.map { (key: $0, value: $1) }
-    reindex()
+  public init(uniqueKeysWithValues entries: [(String, Datum)]) { self.init(uniqueEntries: entries.map { (key: $0, value: $1) }) }
+  package init(uniqueEntries entries: [(key: String, value: Datum)]) {
+    self.entries = entries
+    if entries.count > Self.mostUnindexed { reindex() }
   }
   /// The number of entries.
   public var count: Int { entries.count }
@@ -161,13 +162,24 @@ extension Machine {
     case .bytes(let b): return heap.allocate(object: Bytevector(b))
     case .list(let all): return heap.list(all.map(value))
     case .dict(let d):
-      let v = heap.dict(capacity: d.count)
-      for (k, item) in d.entries {
-        var k = k
-        heap.set(v, k.withUTF8(heap.ownString), value(item))
+      guard d.count <= DictRepresentation.longestFlat else {
+        let v = heap.dict(capacity: d.count)
+        for (k, item) in d.entries { heap.set(v, key(k), value(item)) }
+        return v
       }
-      return v
+      // Its keys differ, so none is looked for.
+      return heap.dict(count: d.count) { out in
+        for (i, entry) in d.entries.enumerated() {
+          out[i] = (key(entry.key), value(entry.value))
+          _ = out[i].key.ensureHash(seed: heap.hashSeed)
+        }
+      }
     }
+  }
+
+  private func key(_ text: String) -> Value {
+    var text = text
+    return text.withUTF8(heap.ownString)
   }
 
   /// A copy outside the heap. Throws for what has no datum, and for data nested deeper than `deepestDatum`.
@@ -185,7 +197,10 @@ extension Machine {
     case .keyword: return .keyword(v.text)
     case .pair, .slice, .mutableList: return .list(try ListElements(v).map { try datum($0, depth + 1) })
     case .dict:
-      return .dict(DatumDictionary(uniqueKeysWithValues: try heap.entries(of: v).map { ($0.key.text, try datum($0.value, depth + 1)) }))
+      var entries: [(key: String, value: Datum)] = []
+      entries.reserveCapacity(v.length)
+      for (key, item) in heap.entries(of: v) { entries.append((key.text, try datum(item, depth + 1))) }
+      return .dict(DatumDictionary(uniqueEntries: entries))
     default:
       if let bytevector = v.object(as: Bytevector.self) { return .bytes(bytevector.bytes) }
       throw error("a \(typeName(v)) cannot leave the interpreter as data")

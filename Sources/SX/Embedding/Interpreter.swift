@@ -257,7 +257,7 @@ public final class Interpreter {
     _ function: Value, _ arguments: [Value], onFailure: ((Value) -> Void)? = nil, _ completion: @escaping (Result<Handle, Diagnostic>) -> Void
   ) -> FiberID {
     let (function, arguments) = machine.entered((function, arguments))
-    let fiber = machine.makeFiber(function, arguments)
+    let fiber = machine.makeFiber(function, arguments, room: Fiber.evaluationCapacity)
     fiber.isEvaluation = true
     fiber.saved.bindings = .nil
     fiber.completion = { [unowned self] result in

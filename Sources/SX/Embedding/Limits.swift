@@ -19,7 +19,7 @@ public struct Limits: Sendable, Equatable {
   /// where the collector runs, so an evaluation may exceed it for a moment, at most by a quarter and the size of one value.
   public var heapBytes: Int?
   /// How deep the calls of one fiber may nest, in slots of its stack: a call takes one for each parameter and local variable and about two more.
-  /// At least 64. Without it the language has a limit of its own, 33,554,432 slots, which is an error that a script can catch.
+  /// At least 192. Without it the language has a limit of its own, 33,554,432 slots, which is an error that a script can catch.
   public var stackSlots: Int?
   /// Bytes that may go to the host's standard output and standard error. What would go beyond is not written. Ports in memory count as heap.
   public var outputBytes: Int?

@@ -89,13 +89,15 @@ final class Fiber: HeapObject {
 
   /// With all that belongs to it, a parked fiber has less than 2 KB.
   static let initialCapacity = 48
+  /// What the host asks for calls functions that call others, as a rule: growing to this would be the first thing it does.
+  static let evaluationCapacity = 192
   /// Slots of 24 bytes (a value and a frame): 2^25 of them are 0.8 GB.
   static let mostCapacity = 1 << 25
 
-  init(number: UInt64, function: Value, arguments: [Value], halt: InstructionPointer) {
+  init(number: UInt64, function: Value, arguments: [Value], room: Int = Fiber.initialCapacity, halt: InstructionPointer) {
     self.number = number
     identity = number
-    capacity = max(Fiber.initialCapacity, arguments.count + 8)
+    capacity = max(room, arguments.count + 8)
     let stack = Registers.allocate(capacity: capacity)
     stack.initialize(repeating: .nil, count: capacity)
     frames = .allocate(capacity: capacity)

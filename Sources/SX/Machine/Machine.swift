@@ -335,9 +335,9 @@ final class Machine {
 
   // MARK: Fibers
 
-  func makeFiber(_ function: Value, _ arguments: [Value]) -> Fiber {
+  func makeFiber(_ function: Value, _ arguments: [Value], room: Int = Fiber.initialCapacity) -> Fiber {
     defer { nextFiber += 1 }
-    let fiber = Fiber(number: nextFiber, function: function, arguments: arguments, halt: UnsafePointer(halt))
+    let fiber = Fiber(number: nextFiber, function: function, arguments: arguments, room: room, halt: UnsafePointer(halt))
     fiber.saved.bindings = state.pointee.bindings
     fiber.run = budget.run
     return fiber

@@ -306,7 +306,7 @@ extension Machine {
   @inline(never) func growStack(to slots: Int) throws {
     // Both stacks double, and for a moment there are two of them.
     try reserve(bytes: slots * 48)
-    let allowed = budget.limits.stackSlots.map { max($0, Fiber.initialCapacity) } ?? .max
+    let allowed = budget.limits.stackSlots.map { max($0, Fiber.evaluationCapacity) } ?? .max
     guard let moved = try current.reserve(slots + 16, fp: state.pointee.fp, limit: min(stackLimit + stackReserve, allowed)) else {
       if allowed < stackLimit { throw Interruption.stack }
       stackReserve = 1 << 16

@@ -49,9 +49,10 @@ extension NativeTable {
       return d
     }
     add("merge", rest("dicts", .dictOrNil), doc: "A new dict with the entries of all; a later one wins.", example: "(merge {:a 1} {:a 2 :b 3}) → {:a 2 :b 3}") { m, args in
-      guard args.count > 0, !args[0].isNil || args.count > 1 else { return m.heap.dict() }
-      let d = try args[0].isNil ? m.heap.dict() : m.copyDict(args[0])
-      for i in 1..<max(1, args.count) where !args[i].isNil {
+      // The copy of the first one that has entries is cheaper than an empty dict that grows.
+      guard let first = (0..<args.count).first(where: { !args[$0].isNil && args[$0].length > 0 }) else { return m.heap.dict() }
+      let d = try m.copyDict(args[first])
+      for i in (first + 1)..<max(first + 1, args.count) where !args[i].isNil {
         for (k, v) in try m.entries(of: args[i]) { try m.set(d, k, v) }
       }
       return d
@@ -87,6 +88,11 @@ extension NativeTable {
       }
       let more = args[1].isDict ? m.heap.entries(of: args[1]).map { m.heap.list([$0.key, $0.value]) } : Array(ListElements(args[1]))
       return m.heap.list(Array(ListElements(args[0])) + more)
+    }
+    add("zipmap", required("keys", .list), required("values", .list), doc: "A dict from a list of keys and a list of values, up to the end of the shorter one; a later value of a key wins.", example: "(zipmap (list :a :b) (list 1 2)) → {:a 1 :b 2}") { m, args in
+      let d = m.heap.dict(capacity: min(args[0].listCount, args[1].listCount))
+      for (k, v) in zip(ListElements(args[0]), ListElements(args[1])) { try m.set(d, m.key(k, "zipmap", 1), v) }
+      return d
     }
     add("get-in", required("collection"), required("path", .list), optional("default"), doc: "The value at the end of a path of keys and indices.", example: "(get-in {:a {:b 1}} (list :a :b)) → 1") { m, args in
       var v = args[0]

@@ -58,7 +58,7 @@ extension Heap {
     return Value(cell)
   }
 
-  /// A flat dict of `count` entries, which `fill` writes into the given memory. The keys differ, and are constants.
+  /// A flat dict of `count` entries, which `fill` writes into the given memory. The keys differ, and have their hashes, as constants do.
   func dict(count: Int, _ fill: (UnsafeMutablePointer<(key: Value, value: Value)>) throws -> Void) rethrows -> Value {
     let v = entries(capacity: DictRepresentation.flatCapacity(for: count))
     try fill(UnsafeMutableRawPointer(v.cell + 1).assumingMemoryBound(to: (key: Value, value: Value).self))

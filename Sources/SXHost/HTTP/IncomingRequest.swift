@@ -69,7 +69,7 @@ struct IncomingRequest {
     (bodyLimit, hasOwnLimit) = options.bodyLimit(target: target)
     asksForAnotherProtocol = hasUpgrade || head.method == .CONNECT
     expectsContinue = head.version != .http1_0 && expectation?.lowercased() == "100-continue"
-    var entries: [(String, Datum)] = [
+    var entries: [(key: String, value: Datum)] = [
       ("method", .string(head.method.rawValue)),
       ("path", .string(parts.path)),
       ("target", .string(target)),
@@ -78,13 +78,13 @@ struct IncomingRequest {
       ("params", .dict([:])),
       ("body", ""),
       ("scheme", "http"),
-      ("version", .string("\(head.version.major).\(head.version.minor)")),
+      ("version", head.version == .http1_1 ? "1.1" : .string("1.\(head.version.minor)")),
       ("server-address", origin.serverAddress),
       ("server-port", origin.serverPort),
       ("client-address", origin.clientAddress),
     ]
     if fields.repeated.count > 0 { entries.append(("header-lists", .dict(fields.repeated))) }
-    self.head = DatumDictionary(uniqueKeysWithValues: entries)
+    self.head = DatumDictionary(uniqueEntries: entries)
   }
 
   /// The body is longer than its limit, as far as that is known.

@@ -10,7 +10,7 @@ struct ListenerOptions: Sendable {
   /// Bytes; a longer request body is answered with 413.
   var bodyLimit = 16 << 20
   /// Paths whose bodies have a limit of their own.
-  var bodyLimits: [String: Int] = [:]
+  var bodyLimits: [(path: String, bytes: Int)] = []
   /// Bytes of all request bodies that are being received or handled at a time; beyond it 503 is the answer.
   var bodyBudget = 256 << 20
   /// Bytes of the request line and all header fields; more is answered with 431.
@@ -47,10 +47,12 @@ struct ListenerOptions: Sendable {
 
   /// The longest body that a request for this target may have, and whether its path asks for that. As for the router, a slash at the end makes no difference.
   func bodyLimit(target: String) -> (bytes: Int, isOwn: Bool) {
-    guard !bodyLimits.isEmpty else { return (bodyLimit, false) }
-    var path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
-    while path.count > 1, path.last == UInt8(ascii: "/") { path.removeLast() }
-    return bodyLimits[String(Substring(path))].map { ($0, true) } ?? (bodyLimit, false)
+    for (path, bytes) in bodyLimits where target.utf8.starts(with: path.utf8) {
+      var rest = target.utf8.dropFirst(path.utf8.count)
+      while rest.first == UInt8(ascii: "/") { rest.removeFirst() }
+      if rest.isEmpty || rest.first == UInt8(ascii: "?") { return (bytes, true) }
+    }
+    return (bodyLimit, false)
   }
 }
 
@@ -70,7 +72,7 @@ extension ListenerOptions {
     }
     if let value = options["body-limits"], !value.isNull {
       guard let limits = value.dict else { throw OperationFailure("http-serve: body-limits must be a dict, got \(value)") }
-      for (path, limit) in limits { bodyLimits[path] = try Self.integer(limit, "body-limits", Self.sizes) }
+      for (path, limit) in limits { bodyLimits.append((path, try Self.integer(limit, "body-limits", Self.sizes))) }
     }
     if let value = options["first-paths"], !value.isNull {
       guard let paths = value.list, paths.allSatisfy({ $0.string != nil }) else { throw OperationFailure("http-serve: first-paths must be a list of strings, got \(value)") }

@@ -4,6 +4,7 @@ enum PercentCoding {
   ///
   /// - Parameter plusIsSpace: as in the query strings of forms.
   static func decode(_ text: Substring.UTF8View, plusIsSpace: Bool = false) -> String? {
+    guard text.contains(where: { $0 == UInt8(ascii: "%") || plusIsSpace && $0 == UInt8(ascii: "+") }) else { return String(Substring(text)) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var rest = text.makeIterator()

@@ -9,10 +9,9 @@ struct RequestTarget {
   /// nil when an escape is broken or stands for what is not UTF-8.
   init?(_ text: String) {
     // Bytes and not characters: a combining mark behind a separator makes no other separator of it.
-    let parts = text.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
-    guard let path = PercentCoding.decode(parts[0]), let query = Self.decodeQuery(parts.count > 1 ? parts[1] : Substring().utf8) else {
-      return nil
-    }
+    let bytes = text.utf8[...], mark = bytes.firstIndex(of: UInt8(ascii: "?"))
+    guard let path = PercentCoding.decode(bytes[..<(mark ?? bytes.endIndex)]) else { return nil }
+    guard let query = mark.map({ Self.decodeQuery(bytes[$0...].dropFirst()) }) ?? [:] else { return nil }
     (self.path, self.query) = (path, query)
   }
 
