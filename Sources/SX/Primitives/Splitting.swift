@@ -21,11 +21,7 @@ enum Splitting {
 
   static func split(_ s: Value, _ separator: Value, _ machine: Machine) throws -> Value {
     let hay = s.utf8, needle = separator.utf8, p = s.bytes, ascii = s.isASCII
-    var count = 1, from = 0
-    while let at = Bytes.find(needle, in: hay, from: from) {
-      count += 1
-      from = at + needle.count
-    }
+    let count = 1 + occurrences(of: needle, in: hay)
     if count == 1 { return machine.heap.list([s]) }
     try machine.reserve(bytes: bytes(of: count, hay.count))
     return machine.heap.list(count: count) { out in
@@ -36,6 +32,20 @@ enum Splitting {
         start = end + needle.count
       }
     }
+  }
+
+  private static func occurrences(of needle: UnsafeBufferPointer<UInt8>, in hay: UnsafeBufferPointer<UInt8>) -> Int {
+    var count = 0, from = 0
+    if needle.count == 1 {
+      let byte = needle[0]
+      for i in hay.indices { count &+= hay[i] == byte ? 1 : 0 }
+      return count
+    }
+    while let at = Bytes.find(needle, in: hay, from: from) {
+      count += 1
+      from = at + needle.count
+    }
+    return count
   }
 
   static func words(_ s: Value, _ machine: Machine) throws -> Value {
@@ -91,12 +101,12 @@ enum Splitting {
   static func join(_ separator: Value, _ list: Value, _ machine: Machine) throws -> Value {
     let n = list.listCount
     if n == 0 { return machine.heap.string(uninitialized: 0, scalars: 0) }
-    // Mostly all are strings, and a list of what is joined would be a copy.
-    if !ListElements(list).allSatisfy(\.isString) {
-      return try join(separator, machine.heap.list(ListElements(list).map(machine.displayString)), machine)
-    }
     var bytes = separator.byteCount &* (n &- 1), scalars = separator.length &* (n &- 1)
     for part in ListElements(list) {
+      // Mostly all are strings, and a list of what is joined would be a copy.
+      guard part.isString else {
+        return try join(separator, machine.heap.list(ListElements(list).map(machine.displayString)), machine)
+      }
       bytes &+= part.byteCount
       scalars &+= part.length
     }

@@ -168,7 +168,7 @@ enum Bytes {
         i &+= 1
         continue
       }
-      if equal(h + i, p, n) { return i }
+      if n == 1 || equal(h + i, p, n) { return i }
       i &+= 1
     }
     return nil
