@@ -72,6 +72,22 @@ import Testing
     await server.stop()
   }
 
+  @Test func slashesAtTheEndAndTheQueryMakeNoDifferenceForALimit() async throws {
+    let server = try await TestServer.handling(Self.echo, options: ":body-limit 100 :body-limits {\"/own/\" 100 \"/\" 100}")
+    let long = String(repeating: "x", count: 101)
+    for target in ["/own", "/own/", "/own//?x=/y", "/own?x", "/", "//", "/?x"] {
+      #expect(try await server.request(target, method: "POST", body: long).status == 200, "\(target)")
+    }
+    for target in ["/owner", "/own/x", "/own//x", "/x", "//x", "/x?/own"] {
+      #expect(try await server.request(target, method: "POST", body: long).status == 413, "\(target)")
+    }
+    await server.stop()
+    let diagnostic = await #expect(throws: Diagnostic.self) {
+      _ = try await TestServer("(perform {:op \"http-serve\" :args (list (fn (e r) nil) {:body-limits {\"/a?b\" 1}})})")
+    }
+    #expect(diagnostic?.message == "http-serve: body-limits: a path has no ?, got \"/a?b\"")
+  }
+
   @Test func clientThatAsksBeforeSendingIsToldToGoOn() async throws {
     let server = try await TestServer.handling(Self.echo, options: ":body-limit 100")
     let connection = try RawConnection(server.address)

@@ -17,6 +17,22 @@ import Testing
     #expect(dictionary.count == 1)
   }
 
+  @Test(arguments: [3, 20]) func entriesWithTheSameKeyAreRefused(count: Int) async {
+    await #expect(processExitsWith: .failure) { [count] in
+      _ = DatumDictionary(uniqueKeysWithValues: (0..<count).map { ("key \($0 % (count - 1))", .null) })
+    }
+  }
+
+  @Test(arguments: [3, 16, 17, 40]) func itsEntriesAreThoseOfTheDictInSX(count: Int) throws {
+    var dictionary = DatumDictionary()
+    for i in 0..<count { dictionary["key \(i)"] = .integer(i) }
+    let sx = Interpreter()
+    sx.setGlobal("d", to: sx.makeHandle(.dict(dictionary)))
+    #expect(try sx.evaluate("(list (len d) (get d \"key 1\") (get d (str \"key \" (- (len d) 1))) (get d \"none\"))").datum() == [.integer(count), 1, .integer(count - 1), nil])
+    #expect(try sx.evaluate("(do (dict-set! d \"key 1\" 7) (dict-set! d \"new\" 8) (dict-delete! d \"key 0\") d)").datum()["key 1"] == 7)
+    #expect(try sx.evaluate("(list (len d) (first (keys d)) (last (keys d)))").datum() == [.integer(count), "key 1", "new"])
+  }
+
   @Test(arguments: [0, 20]) func textsOfOtherScalarsAreOtherKeys(others: Int) {
     var dictionary = DatumDictionary()
     for i in 0..<others { dictionary["\(i)"] = .integer(i) }

@@ -89,8 +89,13 @@ public struct DatumDictionary: Sendable, Equatable, ExpressibleByDictionaryLiter
   public init(dictionaryLiteral elements: (String, Datum)...) {
     for (k, v) in elements { self[k] = v }
   }
-  /// Entries whose keys are known to differ: none is looked for. O(n).
-  public init(uniqueKeysWithValues entries: [(String, Datum)]) { self.init(uniqueEntries: entries.map { (key: $0, value: $1) }) }
+  /// Entries whose keys differ; traps when two are equal. O(n).
+  public init(uniqueKeysWithValues entries: [(String, Datum)]) {
+    self.init(uniqueEntries: entries.map { (key: $0, value: $1) })
+    let differ = entries.count > Self.mostUnindexed ? index.count == entries.count : entries.indices.allSatisfy { place(of: entries[$0].0) == $0 }
+    precondition(differ, "two entries of a DatumDictionary have the same key")
+  }
+  /// The same where nobody has to look.
   package init(uniqueEntries entries: [(key: String, value: Datum)]) {
     self.entries = entries
     if entries.count > Self.mostUnindexed { reindex() }

@@ -90,7 +90,8 @@ extension NativeTable {
       return m.heap.list(Array(ListElements(args[0])) + more)
     }
     add("zipmap", required("keys", .list), required("values", .list), doc: "A dict from a list of keys and a list of values, up to the end of the shorter one; a later value of a key wins.", example: "(zipmap (list :a :b) (list 1 2)) → {:a 1 :b 2}") { m, args in
-      let d = m.heap.dict(capacity: min(args[0].listCount, args[1].listCount))
+      // Keys may be equal: beyond a small dict it grows as it needs.
+      let d = m.heap.dict(capacity: min(args[0].listCount, args[1].listCount, DictRepresentation.longestFlat))
       for (k, v) in zip(ListElements(args[0]), ListElements(args[1])) { try m.set(d, m.key(k, "zipmap", 1), v) }
       return d
     }

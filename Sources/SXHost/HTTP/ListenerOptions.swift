@@ -9,7 +9,7 @@ struct ListenerOptions: Sendable {
   var port = 8080
   /// Bytes; a longer request body is answered with 413.
   var bodyLimit = 16 << 20
-  /// Paths whose bodies have a limit of their own.
+  /// Paths, without slashes at the end, whose bodies have a limit of their own.
   var bodyLimits: [(path: String, bytes: Int)] = []
   /// Bytes of all request bodies that are being received or handled at a time; beyond it 503 is the answer.
   var bodyBudget = 256 << 20
@@ -72,7 +72,12 @@ extension ListenerOptions {
     }
     if let value = options["body-limits"], !value.isNull {
       guard let limits = value.dict else { throw OperationFailure("http-serve: body-limits must be a dict, got \(value)") }
-      for (path, limit) in limits { bodyLimits.append((path, try Self.integer(limit, "body-limits", Self.sizes))) }
+      for (path, limit) in limits {
+        guard !path.utf8.contains(UInt8(ascii: "?")) else { throw OperationFailure("http-serve: body-limits: a path has no ?, got \(path.debugDescription)") }
+        var name = path.utf8[...]
+        while name.last == UInt8(ascii: "/") { name.removeLast() }
+        bodyLimits.append((String(Substring(name)), try Self.integer(limit, "body-limits", Self.sizes)))
+      }
     }
     if let value = options["first-paths"], !value.isNull {
       guard let paths = value.list, paths.allSatisfy({ $0.string != nil }) else { throw OperationFailure("http-serve: first-paths must be a list of strings, got \(value)") }
