@@ -33,6 +33,17 @@ import Testing
     #expect(try sx.evaluate("(list (len d) (first (keys d)) (last (keys d)))").datum() == [.integer(count), "key 1", "new"])
   }
 
+  @Test func keysOfDataAreFoundByTheirScalarsWhicheverCameBefore() throws {
+    let sx = Interpreter()
+    // For Swift, the Kelvin sign equals K, and an é of two scalars one of one.
+    let spellings = ["K", "\u{212A}", "\u{E9}", "e\u{301}", "a\u{301}\u{323}", "a\u{323}\u{301}", "", "K"]
+    try sx.evaluate("(define known {\"K\" 0 \"\u{212A}\" 1 \"\u{E9}\" 2 \"e\u{301}\" 3 \"a\u{301}\u{323}\" 4 \"a\u{323}\u{301}\" 5 \"\" 6})")
+    for (i, key) in (spellings + spellings).enumerated() {
+      sx.setGlobal("d", to: sx.makeHandle(.dict([key: .integer(i)])))
+      #expect(try sx.evaluate("(get known (first (keys d)))").integer == i % 8 % 7, "\(key.unicodeScalars.map(\.value))")
+    }
+  }
+
   @Test(arguments: [0, 20]) func textsOfOtherScalarsAreOtherKeys(others: Int) {
     var dictionary = DatumDictionary()
     for i in 0..<others { dictionary["\(i)"] = .integer(i) }

@@ -50,6 +50,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   private let date: DateField
   private let begin: Begin
   private var context: ChannelHandlerContext?
+  private var channelOptions: (any NIOSynchronousChannelOptions)?
   private var origin = IncomingRequest.Origin(local: nil, remote: nil)
 
   private var reading = Reading.head
@@ -99,7 +100,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
   // MARK: Beginning and end
 
-  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+  func handlerAdded(context: ChannelHandlerContext) { (self.context, channelOptions) = (context, context.channel.syncOptions) }
 
   func channelActive(context: ChannelHandlerContext) {
     origin = IncomingRequest.Origin(local: context.channel.localAddress, remote: context.channel.remoteAddress)
@@ -118,7 +119,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     context.fireChannelInactive()
   }
 
-  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+  func handlerRemoved(context: ChannelHandlerContext) { (self.context, channelOptions) = (nil, nil) }
 
   /// Ends the connection as soon as the request in flight is answered; a stream ends at once.
   func finish() {
@@ -458,7 +459,7 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func checkForIdleness(_ context: ChannelHandlerContext) {
     guard !isClosing else { return }
     var left = lastActivity + options.idleTimeout - .now()
-    if asked != nil || clock.isSet || bufferedBytes(context) > 0 { left = options.idleTimeout }
+    if asked != nil || clock.isSet || bufferedBytes > 0 { left = options.idleTimeout }
     if left <= .zero { return close(context) }
     idleCheck.set(left, context) { [self] in checkForIdleness(context) }
   }
@@ -468,13 +469,13 @@ final class HTTPConnection: ChannelDuplexHandler {
   private func flush(_ context: ChannelHandlerContext) {
     flushes += 1
     context.flush()
-    let waiting = bufferedBytes(context)
+    let waiting = bufferedBytes
     if waiting > 0, !stallCheck.isSet { checkForStall(context, after: waiting) }
   }
 
   private func checkForStall(_ context: ChannelHandlerContext, after waiting: Int) {
     stallCheck.set(options.writeTimeout, context) { [self, flushes] in
-      let now = bufferedBytes(context)
+      let now = bufferedBytes
       if now == 0 { return }
       // As much may wait as before although the client takes what it gets: where a stream writes pieces of the same size.
       if now == waiting, flushes == self.flushes { return close(context) }
@@ -482,7 +483,5 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
   }
 
-  private func bufferedBytes(_ context: ChannelHandlerContext) -> Int {
-    (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-  }
+  private var bufferedBytes: Int { (try? channelOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 }

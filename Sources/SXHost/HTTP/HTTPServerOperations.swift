@@ -3,7 +3,8 @@ public import SX
 
 /// The servers of one interpreter and the exchanges that its fibers are busy with. Confined to the interpreter's thread.
 struct Servers {
-  struct Server {
+  /// An object, so that a request looks it up once.
+  final class Server {
     /// Nil where another interpreter has it.
     let listener: HTTPListener?
     let handler: Handle
@@ -14,7 +15,11 @@ struct Servers {
     /// The listener is closed; what remains is to let the handlers finish, so that their spans are recorded.
     var isClosed = false
     /// Other interpreters answer requests as well, and it ends when they have ended.
-    var isShared = false
+    var isShared: Bool
+
+    init(_ listener: HTTPListener?, _ handler: Handle, of fiber: FiberID, isShared: Bool = false) {
+      (self.listener, self.handler, self.fiber, self.isShared) = (listener, handler, fiber, isShared)
+    }
   }
 
   /// The identifier of the server that another interpreter has.
@@ -48,7 +53,7 @@ extension SystemHost {
         let member = options.isForFirst(path: request["path"]?.string) ? team.members[0] : team.leastBusy()
         member.hand(exchange, request, of: member.number == 0 ? identifier : Servers.elsewhere)
       }
-      host.servers.servers[identifier] = Servers.Server(listener: listener, handler: handler, fiber: call.fiber, isShared: team != nil)
+      host.servers.servers[identifier] = Servers.Server(listener, handler, of: call.fiber, isShared: team != nil)
       mailbox.expect()
       listener.start(
         started: { address in
@@ -72,7 +77,7 @@ extension SystemHost {
       guard let work = host.work, work.member.number > 0, !work.member.isServing else {
         throw OperationFailure("http-work: this interpreter shares no server, or takes its requests already")
       }
-      host.servers.servers[Servers.elsewhere] = Servers.Server(listener: nil, handler: handler, fiber: call.fiber)
+      host.servers.servers[Servers.elsewhere] = Servers.Server(nil, handler, of: call.fiber)
       host.mailbox.expect()
       work.member.serve()
       work.team.reportStart(.success(()))
@@ -128,13 +133,13 @@ extension SystemHost {
     }
     let number = servers.makeIdentifier()
     servers.exchanges[number] = exchange
-    servers.servers[identifier]?.liveHandlers += 1
+    server.liveHandlers += 1
     _ = interpreter.spawn(server.handler, [.integer(number), .dict(request)]) { [unowned self, unowned interpreter] result in
       servers.exchanges[number] = nil
       finish(exchange, result)
       ended()
-      servers.servers[identifier]?.liveHandlers -= 1
-      resumeIfDone(identifier, interpreter)
+      server.liveHandlers -= 1
+      if server.isClosed { resumeIfDone(identifier, interpreter) }
     }
   }
 
