@@ -83,14 +83,6 @@ import Testing
     #expect(interruption(sx, "(guard (e (true 1)) (regexp-match \"(a|aa|aaa)*b\" (repeat \"a\" 1000000)))") == .steps)
   }
 
-  @Test func noAfterThunkRuns() throws {
-    let sx = Interpreter()
-    sx.limits.steps = 100_000
-    try sx.evaluate("(define after 0)")
-    #expect(interruption(sx, "(dynamic-wind (fn () nil) (fn () (let loop () (loop))) (fn () (set! after 1)))") == .steps)
-    #expect(try sx.evaluate("after").integer == 0)
-  }
-
   @Test func theStackEndsWithAnErrorThatNoScriptCatches() throws {
     let sx = Interpreter()
     try sx.evaluate("(define (deep n) (if (= n 0) 0 (+ 1 (deep (- n 1)))))")

@@ -20,7 +20,8 @@ public final class Cancellation: Sendable {
 
   init(waking mailbox: Mailbox) { self.mailbox = mailbox }
 
-  /// The evaluation that runs now, or the next one, ends at its next time slice with an error that no script can catch.
+  /// The evaluation that runs now, or the next one, ends at its next time slice with an error that no script can catch. What `dynamic-wind` was given for
+  /// the way out runs within a small grace, see `Limits`; asked again meanwhile, that ends too.
   ///
   /// - Parameter reason: is told in the message of the `Diagnostic`, and in its `interruption`.
   public func cancel(reason: String? = nil) { note { $0.everything = .cancelled(reason: reason) } }

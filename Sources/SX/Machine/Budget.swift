@@ -3,6 +3,8 @@ final class RunBudget {
   fileprivate(set) var stepsLeft: Int
   let deadline: ContinuousClock.Instant?
   fileprivate(set) var outputLeft: Int
+  /// The run that this is the grace of.
+  fileprivate let interrupted: RunBudget?
   /// Runs inside of it that have not ended, and itself.
   fileprivate var depth = 1
   var isOver: Bool { depth == 0 }
@@ -11,6 +13,17 @@ final class RunBudget {
     stepsLeft = limits.steps ?? .max
     deadline = limits.time.map { ContinuousClock.now + $0 }
     outputLeft = limits.outputBytes ?? .max
+    interrupted = nil
+  }
+
+  /// A small one for what is done after a run was interrupted. Enough to close things and to note what has happened, and used up within milliseconds.
+  init(graceAfter run: RunBudget?) {
+    stepsLeft = 1 << 16
+    deadline = ContinuousClock.now + .milliseconds(50)
+    outputLeft = run?.outputLeft ?? .max
+    interrupted = run
+    // Fibers that are begun in it belong to whoever runs them.
+    depth = 0
   }
 }
 
@@ -113,5 +126,6 @@ extension Machine {
     guard let run = budget.run, run.outputLeft != .max else { return }
     guard bytes <= run.outputLeft else { throw Interruption.output }
     run.outputLeft -= bytes
+    run.interrupted?.outputLeft -= bytes
   }
 }

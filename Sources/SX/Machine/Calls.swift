@@ -100,15 +100,24 @@ extension Machine {
   func callNested(_ f: Value, _ arguments: [Value]) throws -> Value {
     guard suspendedRuns.count < 200 else { throw error("evaluation inside primitives is nested too deeply") }
     try nativeStack.check(.none)
-    let fiber = makeFiber(f, arguments)
+    return try runNested(makeFiber(f, arguments))
+  }
+
+  /// Runs a fiber to its end, and goes on with the running one.
+  func runNested(_ fiber: Fiber) throws -> Value {
     suspendedRuns.append(current)
     defer {
       current.endWithResumers()
       current = suspendedRuns.removeLast()
     }
-    switch try start(fiber) {
-    case .finished(let v): return v
-    case .suspended, .preempted: throw error("cannot wait inside a primitive")
+    do {
+      switch try start(fiber) {
+      case .finished(let v): return v
+      case .suspended, .preempted: throw error("cannot wait inside a primitive")
+      }
+    } catch where error is Interruption || error is ExitRequest {
+      endNested(because: error)
+      throw error
     }
   }
 
@@ -251,7 +260,7 @@ extension Machine {
     while !isDone(), let fiber = ready.popFirst() {
       if let interruption = fiber.interruption {
         limitTrace = captureTrace(of: fiber)
-        finish(fiber, .failure(asRaise(interruption)))
+        interrupt(fiber, interruption)
         continue
       }
       runs += 1
@@ -271,15 +280,21 @@ extension Machine {
         interpreter.pollEvents()
       case .success(.finished(let v)):
         // What was given up in its last steps has met no safepoint.
-        finish(last, heap.takeVerdict().map { .failure(asRaise($0)) } ?? .success(v))
-      case .failure(let error): finish(last, .failure(asRaise(error)))
+        tell(last.endWithResumers(), heap.takeVerdict().map { .failure(asRaise($0)) } ?? .success(v))
+      case .failure(let interruption as Interruption): interrupt(last, interruption)
+      case .failure(let error): tell(last.endWithResumers(), .failure(asRaise(error)))
       }
     }
   }
 
-  /// Tells whoever waits for a fiber. What cannot be caught ends a coroutine together with those that wait for it.
-  private func finish(_ last: Fiber, _ result: Result<Value, Raise>) {
-    let fiber = last.endWithResumers()
+  /// Ends a coroutine together with those that wait for it.
+  private func interrupt(_ last: Fiber, _ interruption: Interruption) {
+    let raise = asRaise(interruption)
+    tell(end(last, because: raise.condition), .failure(raise))
+  }
+
+  /// Tells whoever waits for a fiber how it has ended.
+  private func tell(_ fiber: Fiber, _ result: Result<Value, Raise>) {
     let completion = fiber.completion
     fiber.completion = nil
     completion?(result)

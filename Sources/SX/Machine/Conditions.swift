@@ -201,12 +201,15 @@ extension Machine {
     case let host as HostError: return self.error(host.message)
     case let limit as Interruption:
       defer { limitTrace = nil }
-      let object = ErrorObject(message: limit.description)
-      object.interruption = limit
-      object.stackTrace = limitTrace
-      return Raise(condition: heap.allocate(object: object))
+      return Raise(condition: condition(of: limit))
     default: return self.error("\(error)")
     }
+  }
+  func condition(of limit: Interruption) -> Value {
+    let object = ErrorObject(message: limit.description)
+    object.interruption = limit
+    object.stackTrace = limitTrace
+    return heap.allocate(object: object)
   }
 
   // MARK: Making errors

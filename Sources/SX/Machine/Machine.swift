@@ -112,6 +112,8 @@ final class Machine {
   /// The host's, or its own.
   let mailbox: Mailbox
   var budget = Budget()
+  /// What is left of it for the fibers that one interruption ends.
+  var grace: RunBudget?
   var capabilities = Capabilities.none { didSet { granted.pointee = capabilities.bits } }
   /// The same as bits, in raw memory: primitives ask for it at every call.
   let granted: UnsafeMutablePointer<UInt32>
@@ -363,7 +365,9 @@ final class Machine {
       for library in libraries.values { library.namespace.trace(&marker) }
       marker.mark(self.running.pointee.cell)
       if running { traceRunning(current, &marker) }
-      for fiber in suspendedRuns { traceRunning(fiber, &marker) }
+      for fiber in suspendedRuns {
+        if fiber.status == .running { traceRunning(fiber, &marker) } else { fiber.traceAsRoot(&marker) }
+      }
       for fiber in ready.all { fiber.traceAsRoot(&marker) }
       for fiber in waiting.values { fiber.traceAsRoot(&marker) }
       marker.drain()
