@@ -14,6 +14,7 @@ let package = Package(
     .library(name: "SX", targets: ["SX"]),
     .library(name: "SXHost", targets: ["SXHost"]),
     .library(name: "SXTracing", targets: ["SXTracing"]),
+    .library(name: "SXLifecycle", targets: ["SXLifecycle"]),
     .executable(name: "sx", targets: ["sx"]),
   ],
   dependencies: [
@@ -25,6 +26,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
     .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
   ],
   targets: [
     // The SX source of the prelude, embedded as bytes. C, because `#embed` costs milliseconds where a Swift array literal costs a minute.
@@ -53,6 +55,8 @@ let package = Package(
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: settings),
+    // Programs as services of a group that begins and ends them.
+    .target(name: "SXLifecycle", dependencies: ["SX", "SXHost", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")], swiftSettings: settings),
     .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"]), .brew(["readline"])]),
     .executableTarget(
@@ -64,13 +68,17 @@ let package = Package(
     // How a Hummingbird application serves routes of SX beside its own.
     .executableTarget(
       name: "HummingbirdHost",
-      dependencies: ["SX", "SXHost", "SXTracing", .product(name: "Hummingbird", package: "hummingbird")],
+      dependencies: [
+        "SX", "SXHost", "SXTracing", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
       path: "Examples/HummingbirdHost", swiftSettings: settings),
     .testTarget(name: "SXTests", dependencies: ["SX"], exclude: ["Errors"], swiftSettings: settings),
     .testTarget(
       name: "SXTracingTests",
       dependencies: [
-        "SX", "SXHost", "SXTracing",
+        "SX", "SXHost", "SXTracing", "SXLifecycle",
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Tracing", package: "swift-distributed-tracing"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -78,6 +86,16 @@ let package = Package(
       ], swiftSettings: settings),
     // Replays what fuzzing began with and found. The fuzzer itself is built by Fuzz/fuzz.sh.
     .testTarget(name: "FuzzTests", dependencies: ["SX", "SXHost", "sx"], path: "Fuzz/Native", swiftSettings: settings),
+    .testTarget(
+      name: "SXLifecycleTests",
+      dependencies: [
+        "SX", "SXHost", "SXLifecycle",
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: settings),
     .testTarget(name: "SXHostTests", dependencies: ["SX", "SXHost", .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "AsyncHTTPClient", package: "async-http-client")], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -46,11 +46,12 @@ enum HummingbirdHost {
     }
 
     let port = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 8080
-    let application = Application(router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port))) { channel in
+    var application = Application(router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port))) { channel in
       // At once, also where nobody reads lines.
       let line = "http://127.0.0.1:\(channel.localAddress?.port ?? port)/otel\n"
       Array(line.utf8).withUnsafeBytes { _ = Descriptor.writeFully($0, to: 1) }
     }
+    application.addServices(host)
     try await application.runService()
   }
 

@@ -2,9 +2,12 @@ import NIOCore
 import SX
 import SXHost
 import SXTracing
+import ServiceLifecycle
 
 /// Owns the interpreter. Requests are fibers of it: while one waits for Swift or for time, the actor answers others.
-actor ScriptHost {
+///
+/// As a service of the application it sends telemetry where the environment says, the last of it when the application has stopped.
+actor ScriptHost: Service {
   private let sx: Interpreter
   private let answer: Handle
   /// What writes the bodies of the responses that are streams, until these have been sent.
@@ -27,6 +30,8 @@ actor ScriptHost {
   init(_ script: String, metrics: SXMetricsFactory, stock: @escaping @Sendable (String) async throws -> Int?) throws {
     var granted = Capabilities.none
     (granted.clock, granted.random) = (true, true)
+    // For the exporter.
+    (granted.environment, granted.networkClient) = (true, true)
     sx = Interpreter(host: SystemHost(), capabilities: granted)
     tracer = SXTracer(recordingInto: sx)
     metrics.publish(in: sx)
@@ -34,6 +39,15 @@ actor ScriptHost {
     sx.define("write-chunk") { (stream: ChunkStream, text: String) async in await stream.write(text) }
     answer = try sx.evaluate(script, file: "script.sx")
   }
+
+  func run() async throws {
+    try await sx.run("(otel/start-exporter-from-environment!)")
+    // Between requests the fibers of the exporter go on because something else runs.
+    try? await cancelWhenGracefulShutdown { try await self.wait() }
+    try await sx.run("(otel/shutdown!)")
+  }
+
+  private func wait() async throws { try await sx.run("(let wait () (sleep 3600000) (wait))") }
 
   /// What the script says to a request.
   func respond(to request: Datum) async throws -> Response {

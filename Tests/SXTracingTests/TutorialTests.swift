@@ -1,6 +1,9 @@
+import Logging
 import SX
 import SXHost
+import SXLifecycle
 import SXTracing
+import ServiceLifecycle
 import Testing
 import Tracing
 
@@ -188,6 +191,18 @@ import Tracing
   }
 
   // MARK: The pages
+
+  @Test(.timeLimit(.minutes(1))) func services() async throws {
+    // snippet
+    let program = try Program("(host/serve (host/make-app (list (dream-get \"/\" (fn (request) (host/ok \"hello\"))))) 0)", file: "hello.sx")
+    let hello = InterpreterService(program, SystemHost.Configuration(capabilities: .all))
+    let group = ServiceGroup(services: [hello], logger: Logger(label: "hello"))
+    async let served: Void = group.run()
+    // … and when it is enough, which the group can also take from signals:
+    await group.triggerGracefulShutdown()
+    try await served
+    // end
+  }
 
   @Test(arguments: ["Sources/SX/SX.docc/Embedding.md", "README.md"]) func whatThePagesSayIsWhatRuns(path: String) throws {
     let snippets = Set(blocks(in: try page("Tests/SXTracingTests/TutorialTests.swift"), from: "// snippet", to: "// end"))

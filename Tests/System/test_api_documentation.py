@@ -12,7 +12,7 @@ import pytest
 
 from sx_process import PATIENCE, ROOT, binary
 
-LIBRARIES = ("SX", "SXHost", "SXTracing")
+LIBRARIES = ("SX", "SXHost", "SXTracing", "SXLifecycle")
 
 
 def tool(*names: str) -> list[str]:

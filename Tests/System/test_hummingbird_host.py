@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 
+from otlp_receiver import Receiver, spans_of as exported_spans
 from sx_process import PATIENCE, binary, environment, wait_until
 
 
@@ -92,3 +93,27 @@ def test_many_requests_at_once(address):
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda i: get(address, "/articles/cup" if i % 2 else f"/greetings/{i}"), range(100)))
     assert all(status == 200 for status, _ in answers)
+
+
+def test_its_service_exports_and_sends_the_last_of_it_when_the_application_stops(tmp_path):
+    with Receiver() as receiver:
+
+        def names():
+            return {span.name for export in receiver.exports for span in exported_spans(export.message)}
+
+        process = subprocess.Popen(
+            [binary().replace("/sx", "/HummingbirdHost"), "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(tmp_path) | {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "100"})
+        try:
+            address = re.match(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+            get(address, "/articles/cup")
+            # Nobody asks meanwhile: the exporter runs because the service does.
+            wait_until(lambda: {"warehouse", "look up", "GET /articles/:name"} <= names(), "the export")
+            get(address, "/greetings/you")
+            process.terminate()
+            _, errors = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+        assert process.returncode == 0, errors
+        assert any("greetings" in name for name in names())
+        assert receiver.problems == []

@@ -159,6 +159,12 @@ extension SystemHost {
 
   // MARK: The end
 
+  /// Asks the program to end in order, as the first SIGTERM does that a command gets: its servers stop, see `stopServers`; one that has no server exits with
+  /// status 0, see `Cancellation.exit`. Returns at once.
+  public func stop(_ interpreter: Interpreter) {
+    if servers.servers.isEmpty { interpreter.cancellation.exit(0) } else { stopServers(interpreter) }
+  }
+
   /// Stops all servers gracefully: see `HTTPListener.stop`. Returns at once; each `http-serve` answers when its server has stopped.
   public func stopServers(_ interpreter: Interpreter) {
     for server in servers.servers.values {
