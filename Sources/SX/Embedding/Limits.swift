@@ -4,7 +4,7 @@
 /// same actor overlap. What fibers do counts for the run that they were begun in, and when that has ended for the one that runs them.
 ///
 /// When something is used up, the fiber that runs ends with an error that no script can catch and whose `Diagnostic.interruption` says what
-/// it was. The `after` thunks of the `dynamic-wind`s that it is in still run, all of them together for at most 65,536 steps and 50 ms, with a megabyte of heap and what
+/// it was. The `after` thunks of the `dynamic-wind`s that it is in still run, all of them together for at most 65,536 steps and 100 ms, with a megabyte of heap and what
 /// is left of the output; they cannot wait for the host, and nothing in them brings the fiber back. The interpreter remains usable: globals keep the values that they had, other fibers go on in the next run. While this one lasts, its fibers end as well as soon as
 /// they are noticed to use what is used up.
 public struct Limits: Sendable, Equatable {

@@ -19,7 +19,7 @@ final class RunBudget {
   /// A small one for what is done after a run was interrupted. Enough to close things and to note what has happened, and used up within milliseconds.
   init(graceAfter run: RunBudget?) {
     stepsLeft = 1 << 16
-    deadline = ContinuousClock.now + .milliseconds(50)
+    deadline = ContinuousClock.now + .milliseconds(100)
     outputLeft = run?.outputLeft ?? .max
     interrupted = run
     // Fibers that are begun in it belong to whoever runs them.
@@ -90,7 +90,7 @@ extension Machine {
   private var stepsLeft: Int { budget.run?.stepsLeft ?? .max }
 
   /// What the counters have counted since they started is spent.
-  private func settleSafepoints() { spend(budget.slice - heap.takeForegoneSafepoints() - max(0, safepoint.pointee)) }
+  private func settleSafepoints() { spend(budget.slice - heap.takeForegoneSafepoints() - safepoint.pointee) }
   private func settleWork() { spend(budget.workInterval - work.pointee) }
   private func spend(_ steps: Int) {
     budget.turn -= steps

@@ -112,6 +112,8 @@ extension Machine {
       let trace = captureTrace()
       error.stackTrace = trace
       heap.noteExternal(trace.bytes)
+      // It takes as long as that many calls, and a loop of nothing but errors has to hear of its end as soon as others.
+      heap.countSteps(2048)
     }
     var record = state.pointee.handlers, slot = slot
     if record.isNil || !isOwn(record) { record = handlerInForce(record, in: current) }

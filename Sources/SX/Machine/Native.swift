@@ -116,12 +116,14 @@ final class Native: Sendable {
   private let lastMask: Int
   /// The bit of the capability that has to be granted; 0 for none.
   private let neededBit: UInt32
+  /// Whether it takes as long as its arguments are.
+  fileprivate let walks: Bool
   /// How many bytes it may take for each element, entry or byte of its arguments.
   fileprivate let growth: Int
   /// Whether nothing has to be known of its arguments but their number.
   private let takesAnything: Bool
 
-  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, growth: Int = 0, fieldAccess: FieldAccess? = nil, waits: Bool = false, file: StaticString, line: Int, body: Body?, control: Control?) {
+  init(name: String, group: String, parameters: [NativeParameter], doc: String, example: String, aliasOf: String? = nil, capability: Capability? = nil, walks: Bool = false, growth: Int = 0, fieldAccess: FieldAccess? = nil, waits: Bool = false, file: StaticString, line: Int, body: Body?, control: Control?) {
     self.name = name
     self.aliasOf = aliasOf
     self.capability = capability
@@ -142,6 +144,7 @@ final class Native: Sendable {
     for (i, parameter) in parameters.enumerated() { masks[i] = parameter.presence == .optional ? parameter.type.mask | TypeBit.nil : parameter.type.mask }
     lastMask = max(0, parameters.count - 1)
     neededBit = capability.map { $0 == .environment ? 0 : $0.bit } ?? 0
+    self.walks = walks || growth > 0
     self.growth = growth
     takesAnything = parameters.allSatisfy { $0.type.mask == .max }
   }
@@ -149,7 +152,7 @@ final class Native: Sendable {
 
   /// Calls it with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when it changed the machine's state and the value arrives in `window[0]`.
   @inline(never) func invoke(_ machine: Machine, _ window: Registers, _ n: Int) throws -> Value {
-    if !accepts(window + 1, n) || machine.granted.pointee & neededBit != neededBit || growth > 0 { try check(machine, window + 1, n) }
+    if !accepts(window + 1, n) || machine.granted.pointee & neededBit != neededBit || walks { try check(machine, window + 1, n) }
     if isControl {
       try control(machine, window, n)
       return .unbound
@@ -175,7 +178,7 @@ final class Native: Sendable {
       let mask = masks[min(i, lastMask)]
       if mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
     }
-    if growth > 0 { try machine.reserve(for: Arguments(base: base, count: n), growth) }
+    if walks { try machine.pay(for: Arguments(base: base, count: n), growth: growth) }
   }
   /// Arithmetic takes more than numbers while `set-strict!` is off.
   private func coerced(_ machine: Machine, _ i: Int, _ v: Value, _ mask: UInt32) throws -> Value {
@@ -205,9 +208,9 @@ struct NativeTable {
 
   /// Declares a primitive. `example` is `expression → value`, one a line, and runs as a test; `→ error: MESSAGE` is one that raises, `→ …` one that is not run.
   /// One that `needs` a capability asks for it before anything else; only the environment is empty instead, and looking at it no error.
-  /// One that may take `growth` bytes for each element, entry or byte of its arguments asks whether the system has as much.
-  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, growth: Int = 0, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
-    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, growth: growth, file: file, line: line, body: body, control: nil))
+  /// One that `walks` through its arguments takes a step for each element, entry or byte of them. One that may take `growth` bytes for each does so too, and asks whether the system has as much.
+  mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, walks: Bool = false, growth: Int = 0, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
+    natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, walks: walks, growth: growth, file: file, line: line, body: body, control: nil))
   }
   mutating func addControl(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, waits: Bool = false, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, control: @escaping Native.Control) {
     natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, waits: waits, file: file, line: line, body: nil, control: control))
@@ -215,7 +218,7 @@ struct NativeTable {
   /// A second name for the primitive that was declared last.
   mutating func alias(_ name: String) {
     guard let last = natives.last else { return }
-    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, capability: last.capability, growth: last.growth, file: last.fileID, line: last.line, body: last.isControl ? nil : last.body, control: last.isControl ? last.control : nil))
+    natives.append(Native(name: name, group: group, parameters: last.parameters, doc: last.doc, example: "", aliasOf: last.aliasOf ?? last.name, capability: last.capability, walks: last.walks, growth: last.growth, file: last.fileID, line: last.line, body: last.isControl ? nil : last.body, control: last.isControl ? last.control : nil))
   }
 }
 

@@ -17,9 +17,10 @@ extension Machine {
     return work.pointee < 0 && stopsAtWork(holding: bytes)
   }
 
-  /// Before a primitive takes so much memory at once that the collector would learn of it too late.
+  /// Before a primitive takes so much memory at once that the collector would learn of it too late. What fills it counts as a step for each 16 bytes.
   func reserve(bytes: Int) throws {
     if let reason = refusal(of: bytes) { throw reason }
+    try charge(bytes >> 4)
   }
   /// The same where nothing can be thrown. True: give up, as above.
   func lacks(_ bytes: Int) -> Bool {
@@ -42,11 +43,13 @@ extension Machine {
     if heap.verdict != nil, let verdict = heap.takeVerdict() { throw verdict }
   }
 
-  /// Before a primitive that takes `growth` bytes for each element, entry or byte of its arguments.
-  @inline(__always) func reserve(for args: Arguments, _ growth: Int) throws {
+  /// Before a primitive that walks through its arguments: each element, entry or byte is a step, and may take `growth` bytes. A few come with the call.
+  @inline(__always) func pay(for args: Arguments, growth: Int) throws {
     var extent = 0
     for i in 0..<args.count { extent &+= args[i].extent }
-    if extent > 1 << 12 { try reserve(bytes: extent &* growth) }
+    guard extent > 16 else { return }
+    if growth > 0, extent > 1 << 12, let reason = refusal(of: extent &* growth) { throw reason }
+    try charge(extent)
   }
 
   /// Adds or changes an entry of a dict, whose table may double.

@@ -62,7 +62,7 @@ extension NativeTable {
       to.bytes.replaceSubrange(at..<(at + part.count), with: part)
       return .nil
     }
-    add("bytevector-fill!", required("bytevector", .bytevector), required("byte", .integer), optional("from", .integer), optional("to", .integer), doc: "Replaces every byte, or every one of a part. Answers nil.", example: "(let ((b (bytevector 1 2))) (bytevector-fill! b 7) b) → #u8(7 7)") { m, args in
+    add("bytevector-fill!", required("bytevector", .bytevector), required("byte", .integer), optional("from", .integer), optional("to", .integer), walks: true, doc: "Replaces every byte, or every one of a part. Answers nil.", example: "(let ((b (bytevector 1 2))) (bytevector-fill! b 7) b) → #u8(7 7)") { m, args in
       let v = try vector(m, args, "bytevector-fill!"), value = try byte(m, args[1], "bytevector-fill!", 2)
       for i in try m.range(args, from: 3, in: v.bytes.count, "bytevector-fill!", of: "bytevector") { v.bytes[i] = value }
       return .nil

@@ -64,7 +64,7 @@ extension NativeTable {
       let range = try m.range(args, from: 2, in: args[0].length, "string-copy", of: "string")
       return m.stringSlice(args[0], range.lowerBound, range.upperBound)
     }
-    add("string-foldcase", required("string", .string), doc: "The form in which texts that differ in case alone are the same.", example: "(string-foldcase \"ABC\") → \"abc\"") { m, args in m.heap.string(StringFold.fold(args[0])) }
+    add("string-foldcase", required("string", .string), walks: true, doc: "The form in which texts that differ in case alone are the same.", example: "(string-foldcase \"ABC\") → \"abc\"") { m, args in m.heap.string(StringFold.fold(args[0])) }
     func order(_ name: String, _ what: String, _ example: String, _ holds: @escaping @Sendable (Value, Value) -> Bool) {
       add(name, required("a", .string), required("b", .string), rest("more", .string), doc: "Is each string \(what) the next, case aside?", example: example) { m, args in
         let folded = (0..<args.count).map { m.heap.string(StringFold.fold(args[$0])) }

@@ -15,6 +15,7 @@ extension NativeTable {
       guard n > 1 else { return try m.enter(f, slot, 0) }
       let list = slot[n]
       guard list.isListOrNil else { throw m.wrongType("apply", n, "list", list) }
+      try m.charge(list.listCount)
       let leading = n - 2, total = leading + list.listCount
       let slot = try m.room(at: slot, total + 8)
       for i in 0..<leading { slot[1 + i] = slot[2 + i] }

@@ -27,6 +27,7 @@ extension NativeTable {
     add("assoc", required("collection", .associative), rest("keys-and-values"), doc: "A new dict (or list) with entries added or changed; the given one stays as it is.", example: "(assoc {:a 1} :b 2) → {:a 1 :b 2}") { m, args in
       guard args.count % 2 == 1 else { throw m.error("assoc: expected a value for every key") }
       if args[0].isListCell {
+        try m.reserve(bytes: args[0].listCount * 24)
         let copy = m.makeList(ListElements(args[0]))
         for i in stride(from: 1, to: args.count, by: 2) {
           guard let index = Arithmetic.integer(args[i]), index >= 0, index < copy.length else { throw m.error("assoc: \(m.shown(args[i])) is no index of a list of \(copy.length)") }
@@ -91,11 +92,13 @@ extension NativeTable {
     }
     add("zipmap", required("keys", .list), required("values", .list), doc: "A dict from a list of keys and a list of values, up to the end of the shorter one; a later value of a key wins.", example: "(zipmap (list :a :b) (list 1 2)) → {:a 1 :b 2}") { m, args in
       // Keys may be equal: beyond a small dict it grows as it needs.
+      try m.charge(min(args[0].listCount, args[1].listCount))
       let d = m.heap.dict(capacity: min(args[0].listCount, args[1].listCount, DictRepresentation.longestFlat))
       for (k, v) in zip(ListElements(args[0]), ListElements(args[1])) { try m.set(d, m.key(k, "zipmap", 1), v) }
       return d
     }
     add("get-in", required("collection"), required("path", .list), optional("default"), doc: "The value at the end of a path of keys and indices.", example: "(get-in {:a {:b 1}} (list :a :b)) → 1") { m, args in
+      try m.charge(args[1].listCount)
       var v = args[0]
       for k in ListElements(args[1]) {
         guard v.isDict || v.isListCell, let next = try m.lookUp(v, k) else { return args.optional(2) ?? .nil }
@@ -104,6 +107,7 @@ extension NativeTable {
       return v
     }
     add("assoc-in", required("dict", .dictOrNil), required("path", .list), required("value"), doc: "A new dict with the value at the end of a path; missing dicts on the way are made.", example: "(assoc-in {} (list :a :b) 1) → {:a {:b 1}}") { m, args in
+      try m.charge(args[1].listCount)
       let path = try ListElements(args[1]).enumerated().map { try m.key($1, "assoc-in", 2) }
       var levels = [m.dictOrEmpty(args[0])]
       for k in path.dropLast() {
@@ -119,6 +123,7 @@ extension NativeTable {
       return v
     }
     add("select-keys", required("dict", .dictOrNil), required("keys", .list), doc: "A new dict with those entries alone.", example: "(select-keys {:a 1 :b 2} (list :b)) → {:b 2}") { m, args in
+      try m.charge(args[1].listCount)
       let d = m.heap.dict()
       for k in ListElements(args[1]) {
         if let v = try m.lookUp(args[0], k) { try m.set(d, m.key(k, "select-keys", 2), v) }

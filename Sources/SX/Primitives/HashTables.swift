@@ -67,7 +67,7 @@ extension NativeTable {
       m.heap.list(try m.table(args[0], "hash-table->alist").entries.map { m.heap.list([$0.key, $0.value]) })
     }
     alias("hash-table-entries")
-    add("alist->hash-table", required("alist", .list), optional("test"), rest("ignored"), doc: "A hash table from lists of key and value. The first entry of a key counts.", example: "(hash-table-ref/default (alist->hash-table '((1 2) (1 3))) 1 nil) → 2") { m, args in
+    add("alist->hash-table", required("alist", .list), optional("test"), rest("ignored"), walks: true, doc: "A hash table from lists of key and value. The first entry of a key counts.", example: "(hash-table-ref/default (alist->hash-table '((1 2) (1 3))) 1 nil) → 2") { m, args in
       guard let identity = m.identity(args.optional(1) ?? .nil) else { throw m.error("alist->hash-table: argument 2: expected one of eq?, eqv?, equal?, = and string=?, got \(m.shown(args[1]))") }
       try m.reserve(bytes: args[0].listCount * 40)
       let table = ValueTable(identity, capacity: args[0].listCount)
@@ -92,7 +92,7 @@ extension NativeTable {
       }
       return args[0]
     }
-    add("hash", required("value"), doc: "A hash of a value: equal for values that are `equal?`, and different in every process.", example: "(= (hash (list 1 2.0)) (hash (list 1.0 2))) → true") { m, args in
+    add("hash", required("value"), walks: true, doc: "A hash of a value: equal for values that are `equal?`, and different in every process.", example: "(= (hash (list 1 2.0)) (hash (list 1.0 2))) → true") { m, args in
       .fix(Int(truncatingIfNeeded: Hashing(m.heap).deep(args[0]) >> 2))
     }
     alias("equal-hash")

@@ -10,9 +10,9 @@ extension NativeTable {
     }
     alias("downcase")
     alias("string-downcase")
-    add("trim", required("string", .string), doc: "The string without white space at both ends.", example: "(trim \" a b \\n\") → \"a b\"") { m, args in LetterCase.trim(args[0], m, left: true, right: true) }
-    add("trim-left", required("string", .string), doc: "The string without white space at its beginning.", example: "(trim-left \" a \") → \"a \"") { m, args in LetterCase.trim(args[0], m, left: true, right: false) }
-    add("trim-right", required("string", .string), doc: "The string without white space at its end.", example: "(trim-right \" a \") → \" a\"") { m, args in LetterCase.trim(args[0], m, left: false, right: true) }
+    add("trim", required("string", .string), walks: true, doc: "The string without white space at both ends.", example: "(trim \" a b \\n\") → \"a b\"") { m, args in LetterCase.trim(args[0], m, left: true, right: true) }
+    add("trim-left", required("string", .string), walks: true, doc: "The string without white space at its beginning.", example: "(trim-left \" a \") → \"a \"") { m, args in LetterCase.trim(args[0], m, left: true, right: false) }
+    add("trim-right", required("string", .string), walks: true, doc: "The string without white space at its end.", example: "(trim-right \" a \") → \" a\"") { m, args in LetterCase.trim(args[0], m, left: false, right: true) }
   }
 }
 

@@ -122,6 +122,7 @@ extension NativeTable {
     add("slice", required("sequence", .listOrString), required("from", .integer), optional("to", .integer), doc: "The elements or scalars from `from` up to `to` (not included). Negative places count from the end; places outside are clamped.", example: "(slice \"hello\" 1 3) → \"el\"") { m, args in
       let (from, to) = m.clampedRange(args, args[0].listCount)
       if args[0].isString { return m.stringSlice(args[0], from, to) }
+      try m.charge(from)
       try m.reserve(bytes: (to - from) * 24)
       return m.makeList(ListElements(args[0]).dropFirst(from).prefix(to - from))
     }
@@ -134,7 +135,7 @@ extension NativeTable {
         if width <= 0, !overflow { return m.heap.emptyList() }
         let n = overflow ? Int.max : (width - 1) / Int(clamping: step.magnitude) + 1
         guard n < 1 << 31 else { throw m.error("range: \(n) elements are too many") }
-        if n > 1 << 17 { try m.checkLength("range", n * 8) }
+        if n > 1 << 17 { try m.checkLength("range", n * 8) } else { try m.charge(n) }
         return m.heap.list(count: n) { out in
           var v = from
           for i in 0..<n {
@@ -178,7 +179,7 @@ extension NativeTable {
       let b = args.count > 1 ? Array(ListElements(args[1])) : Array(a.dropFirst())
       return m.makeList(zip(a, b).map { m.heap.list([$0, $1]) })
     }
-    add("contains?", required("collection", .collection), required("item"), doc: "Is the item an element of the list, a key of the dict, a part of the string?", example: "(contains? (list 1 2) 2) → true") { m, args in
+    add("contains?", required("collection", .collection), required("item"), walks: true, doc: "Is the item an element of the list, a key of the dict, a part of the string?", example: "(contains? (list 1 2) 2) → true") { m, args in
       if args[0].isDict { return .bool(try m.lookUp(args[0], args[1]) != nil) }
       if args[0].isString {
         guard args[1].isString else { throw m.wrongType("contains?", 2, "string", args[1]) }
@@ -186,7 +187,7 @@ extension NativeTable {
       }
       return .bool(ListElements(args[0]).contains { Equality.deep($0, args[1], m.heap) })
     }
-    add("index-of", required("sequence", .listOrString), required("item"), optional("from", .integer), doc: "Where the item first stands at or after `from`, or -1.", example: "(index-of \"banana\" \"n\") → 2") { m, args in
+    add("index-of", required("sequence", .listOrString), required("item"), optional("from", .integer), walks: true, doc: "Where the item first stands at or after `from`, or -1.", example: "(index-of \"banana\" \"n\") → 2") { m, args in
       let from = max(0, args.integer(2, default: 0))
       if args[0].isString {
         guard args[1].isString else { throw m.wrongType("index-of", 2, "string", args[1]) }
@@ -211,6 +212,8 @@ extension NativeTable {
     }
     alias("unique")
     add("sort-values", required("list", .list), doc: "Numbers, or strings, in ascending order; stable. `sort` takes an order of its own.", example: "(sort-values (list 3 1 2)) → (1 2 3)") { m, args in
+      // As many comparisons as a random order takes; one that is nearly right takes fewer.
+      try m.charge(args[0].listCount * (Int.bitWidth - args[0].listCount.leadingZeroBitCount))
       try m.reserve(bytes: args[0].listCount * 24)
       var all = Array(ListElements(args[0]))
       all.sort(by: try m.order(of: all))
@@ -223,7 +226,7 @@ extension NativeTable {
       if args[2].isFalsy { ranked.sort { less($0.0, $1.0) } } else { ranked.sort { less($1.0, $0.0) } }
       return m.heap.list(ranked.map(\.1))
     }
-    add("sortable-values?", required("list", .list), doc: "Can `sort-values` order it?", example: "(sortable-values? (list 1 \"a\")) → false") { _, args in
+    add("sortable-values?", required("list", .list), walks: true, doc: "Can `sort-values` order it?", example: "(sortable-values? (list 1 \"a\")) → false") { _, args in
       let all = ListElements(args[0])
       return .bool(all.allSatisfy(Arithmetic.isNumber) || all.allSatisfy(\.isString))
     }

@@ -32,7 +32,7 @@ extension NativeTable {
       return values
     }
     @Sendable func tooLarge(_ m: Machine) -> Value { m.heap.symbol("too-large") }
-    add("otlp/decode-protobuf", required("bytes"), required("message", .string), optional("limit", .integer), doc: "A message of OTLP, given in protobuf as a bytevector (or a string of which the bytes are taken): the dict that json-decode gives for its JSON encoding. `message` is ExportTraceServiceRequest or …Response, ExportMetricsServiceRequest or …Response, or google.rpc.Status. Unknown fields are skipped; whatever is malformed is an error that names the byte. The symbol too-large when there are more than `limit` messages in it.", example: "(otlp/decode-protobuf (bytevector 10 2 8 3) \"ExportTraceServiceResponse\") → {:partialSuccess {:rejectedSpans \"3\"}}") { m, args in
+    add("otlp/decode-protobuf", required("bytes"), required("message", .string), optional("limit", .integer), walks: true, doc: "A message of OTLP, given in protobuf as a bytevector (or a string of which the bytes are taken): the dict that json-decode gives for its JSON encoding. `message` is ExportTraceServiceRequest or …Response, ExportMetricsServiceRequest or …Response, or google.rpc.Status. Unknown fields are skipped; whatever is malformed is an error that names the byte. The symbol too-large when there are more than `limit` messages in it.", example: "(otlp/decode-protobuf (bytevector 10 2 8 3) \"ExportTraceServiceResponse\") → {:partialSuccess {:rejectedSpans \"3\"}}") { m, args in
       let message = try message(m, args[1], "otlp/decode-protobuf")
       return try withBytes(m, args, "otlp/decode-protobuf") { bytes in
         var reader = ProtobufReader(bytes, limit: args.integer(2, default: .max), m)

@@ -265,7 +265,7 @@ extension NativeTable {
       pieces.append(m.heap.string(text.bytes + end, text.byteCount - end))
       return m.heap.list(pieces)
     }
-    add("regexp-quote", required("string", .string), doc: "A pattern that matches just this string.", example: "(regexp-quote \"a.b\") → \"a\\\\.b\"") { m, args in
+    add("regexp-quote", required("string", .string), walks: true, doc: "A pattern that matches just this string.", example: "(regexp-quote \"a.b\") → \"a\\\\.b\"") { m, args in
       var out = ByteWriter(capacity: args[0].byteCount + 16)
       for b in args[0].utf8 {
         if "\\^$.|?*+()[]{}#-".utf8.contains(b) { out.append(UInt8(ascii: "\\")) }

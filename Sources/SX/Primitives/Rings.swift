@@ -224,7 +224,7 @@ extension NativeTable {
       guard let _ = try args[0].borrowing(Ring.self, { try push(m, args[1], $0) }) else { throw m.wrongType("ring-push!", 1, "ring", args[0]) }
       return .nil
     }
-    add("ring-append!", required("ring"), required("list", .list), doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
+    add("ring-append!", required("ring"), required("list", .list), walks: true, doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
       let r = try ring(m, args, "ring-append!")
       for v in ListElements(args[1]) { try push(m, v, r) }
       return .nil

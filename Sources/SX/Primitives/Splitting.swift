@@ -1,13 +1,13 @@
 extension NativeTable {
   mutating func installSplitting() {
-    add("split", required("string", .string), optional("separator", .string), doc: "The pieces between occurrences of the whole separator. An empty separator gives the scalars; without one, the words between white space.", example: "(split \"a, b\" \", \") → (\"a\" \"b\")") { m, args in
+    add("split", required("string", .string), optional("separator", .string), walks: true, doc: "The pieces between occurrences of the whole separator. An empty separator gives the scalars; without one, the words between white space.", example: "(split \"a, b\" \", \") → (\"a\" \"b\")") { m, args in
       guard let separator = args.optional(1), !separator.isNil else { return try Splitting.words(args[0], m) }
       return try separator.byteCount == 0 ? Splitting.scalars(args[0], m) : Splitting.split(args[0], separator, m)
     }
     add("join", required("separator", .string), required("list", .list), growth: 48, doc: "The display forms of the elements in one string, with the separator between them.", example: "(join \", \" (list \"a\" 1)) → \"a, 1\"") { m, args in
       try Splitting.join(args[0], args[1], m)
     }
-    add("replace", required("string", .string), required("part", .string), required("replacement", .string), doc: "The string with every occurrence of a part replaced, from the left, without looking at what was put in.", example: "(replace \"a-b-c\" \"-\" \"+\") → \"a+b+c\"") { m, args in
+    add("replace", required("string", .string), required("part", .string), required("replacement", .string), walks: true, doc: "The string with every occurrence of a part replaced, from the left, without looking at what was put in.", example: "(replace \"a-b-c\" \"-\" \"+\") → \"a+b+c\"") { m, args in
       guard args[1].byteCount > 0 else { throw m.error("replace: argument 2: the text to look for is empty") }
       return try Splitting.replace(args[0], args[1], args[2], m)
     }

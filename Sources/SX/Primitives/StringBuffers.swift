@@ -8,7 +8,7 @@ extension NativeTable {
     }
     add("string-buffer->string", required("buffer"), doc: "What is in the buffer now.", example: "(string-buffer->string (make-string-buffer)) → \"\"") { m, args in
       let buffer = try m.stringBuffer("string-buffer->string", args)
-      if buffer.text.count > 1 << 20 { try m.checkLength("string-buffer->string", buffer.text.count) }
+      if buffer.text.count > 1 << 12 { try m.checkLength("string-buffer->string", buffer.text.count) }
       return m.heap.string(buffer.text.bytes, buffer.text.count, scalars: buffer.scalars)
     }
     add("string-buffer-length", required("buffer"), doc: "Number of Unicode scalars in the buffer. O(1).", example: "(string-buffer-length (string-buffer-append! (make-string-buffer) \"añb\")) → 3") { m, args in

@@ -16,7 +16,7 @@ extension NativeTable {
       guard radix == 10 else { throw m.error("number->string: a float has a text in radix 10 only") }
       return m.heap.string(Numbers.format(args.number(0), point: true))
     }
-    add("string->number", required("string", .string), optional("radix", .integer), doc: "The number that the whole string spells in a radix from 2 to 36 (10), or nil.", example: "(string->number \"ff\" 16) → 255") { m, args in
+    add("string->number", required("string", .string), optional("radix", .integer), walks: true, doc: "The number that the whole string spells in a radix from 2 to 36 (10), or nil.", example: "(string->number \"ff\" 16) → 255") { m, args in
       let radix = try m.radix("string->number", args), text = args[0].utf8
       if radix == 10 { return Numbers.parse(text, m.heap) ?? .nil }
       let sign = text.first.map { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") ? 1 : 0 } ?? 0

@@ -26,19 +26,19 @@ extension NativeTable {
       }
       return m.stringSlice(args[0], from, to)
     }
-    add("starts-with?", required("string", .string), required("prefix", .string), doc: "Does the string begin with the prefix?", example: "(starts-with? \"hello\" \"he\") → true") { _, args in
+    add("starts-with?", required("string", .string), required("prefix", .string), walks: true, doc: "Does the string begin with the prefix?", example: "(starts-with? \"hello\" \"he\") → true") { _, args in
       .bool(args[0].byteCount >= args[1].byteCount && Bytes.equal(args[0].bytes, args[1].bytes, args[1].byteCount))
     }
-    add("ends-with?", required("string", .string), required("suffix", .string), doc: "Does the string end with the suffix?", example: "(ends-with? \"hello\" \"lo\") → true") { _, args in
+    add("ends-with?", required("string", .string), required("suffix", .string), walks: true, doc: "Does the string end with the suffix?", example: "(ends-with? \"hello\" \"lo\") → true") { _, args in
       let from = args[0].byteCount - args[1].byteCount
       return .bool(from >= 0 && Bytes.equal(args[0].bytes + from, args[1].bytes, args[1].byteCount))
     }
-    add("string-contains?", required("string", .string), required("part", .string), doc: "Does the part stand anywhere in the string?", example: "(string-contains? \"hello\" \"ell\") → true") { _, args in
+    add("string-contains?", required("string", .string), required("part", .string), walks: true, doc: "Does the part stand anywhere in the string?", example: "(string-contains? \"hello\" \"ell\") → true") { _, args in
       .bool(Bytes.find(args[1].utf8, in: args[0].utf8) != nil)
     }
 
     func order(_ name: String, _ what: String, _ example: String, _ holds: @escaping @Sendable (Value, Value) -> Bool) {
-      add(name, required("a", .string), required("b", .string), rest("more", .string), doc: "Is each string \(what) the next, scalar by scalar?", example: example) { _, args in
+      add(name, required("a", .string), required("b", .string), rest("more", .string), walks: true, doc: "Is each string \(what) the next, scalar by scalar?", example: example) { _, args in
         .bool((1..<args.count).allSatisfy { holds(args[$0 - 1], args[$0]) })
       }
     }
@@ -76,7 +76,7 @@ extension NativeTable {
       }
       return try m.string("list->string", out)
     }
-    add("string-hash64-hex", required("string", .string), doc: "A hash of 64 bits as 16 hexadecimal digits; the same in every process. Not for secrets.", example: "(string-hash64-hex \"\") → \"f52a15e9a9b5e89b\"") { m, args in
+    add("string-hash64-hex", required("string", .string), walks: true, doc: "A hash of 64 bits as 16 hexadecimal digits; the same in every process. Not for secrets.", example: "(string-hash64-hex \"\") → \"f52a15e9a9b5e89b\"") { m, args in
       var hash: UInt64 = 0xCBF2_9CE4_8422_2325                         // FNV-1a, then mixed so that short texts differ in every digit
       for b in args[0].utf8 { hash = (hash ^ UInt64(b)) &* 0x100_0000_01B3 }
       hash = (hash ^ hash &>> 30) &* 0xBF58_476D_1CE4_E5B9

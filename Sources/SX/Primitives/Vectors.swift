@@ -84,11 +84,11 @@ extension NativeTable {
       try reserve(m, range.count)
       return m.heap.list(v[range])
     }
-    add("list->vector", required("list", .list), doc: "The elements as a vector.", example: "(list->vector (list 1 2)) → #(1 2)") { m, args in
+    add("list->vector", required("list", .list), walks: true, doc: "The elements as a vector.", example: "(list->vector (list 1 2)) → #(1 2)") { m, args in
       try reserve(m, args[0].listCount)
       return m.heap.allocate(object: Vector(Array(ListElements(args[0]))))
     }
-    add("vector-fill!", required("vector", .vector), required("value"), optional("from", .integer), optional("to", .integer), doc: "Replaces every value, or every one of a part. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-fill! v 0 1) v) → #(1 0 0)") { m, args in
+    add("vector-fill!", required("vector", .vector), required("value"), optional("from", .integer), optional("to", .integer), walks: true, doc: "Replaces every value, or every one of a part. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-fill! v 0 1) v) → #(1 0 0)") { m, args in
       let v = try m.vector(args[0], "vector-fill!")
       for i in try m.range(args, from: 3, in: v.count, "vector-fill!", of: "vector") { v[i] = args[1] }
       return .nil
@@ -117,7 +117,7 @@ extension NativeTable {
       for part in parts { values += part.values }
       return m.heap.allocate(object: Vector(values))
     }
-    add("vector->string", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "The string of a vector of characters, or of a part of it.", example: "(vector->string (vector #\\a #\\b)) → \"ab\"") { m, args in
+    add("vector->string", required("vector", .vector), optional("from", .integer), optional("to", .integer), walks: true, doc: "The string of a vector of characters, or of a part of it.", example: "(vector->string (vector #\\a #\\b)) → \"ab\"") { m, args in
       let v = try m.vector(args[0], "vector->string")
       var out = ByteWriter(capacity: v.count)
       for c in v[try m.range(args, from: 2, in: v.count, "vector->string", of: "vector")] {

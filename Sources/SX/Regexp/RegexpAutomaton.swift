@@ -82,7 +82,10 @@ final class RegexpAutomaton {
   private func beginning(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ machine: Machine) throws -> Int? {
     var at = start
     if !program.prefix.isEmpty {
-      guard let found = program.prefix.withUnsafeBufferPointer({ Bytes.find($0, in: text, from: start) }) else { return nil }
+      guard let found = program.prefix.withUnsafeBufferPointer({ Bytes.find($0, in: text, from: start) }) else {
+        try machine.charge(text.count - start)
+        return nil
+      }
       at = found
     } else if first & RegexpAutomaton.accepting == 0 {
       let row = Int(first)      // which has no other bit set

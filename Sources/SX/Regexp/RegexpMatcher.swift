@@ -64,7 +64,9 @@ struct RegexpMatcher {
         if isFound || at > from && (whole || program.isAnchored) { break }
         if program.isAnchored, at > 0 { break }
         if !program.prefix.isEmpty, !whole {
-          guard let candidate = program.prefix.withUnsafeBufferPointer({ Bytes.find($0, in: text, from: at) }) else { break }
+          let candidate = program.prefix.withUnsafeBufferPointer { Bytes.find($0, in: text, from: at) }
+          try machine.charge((candidate ?? n) - at)
+          guard let candidate else { break }
           at = candidate
         }
       }

@@ -7,7 +7,8 @@ enum Equality {
   static func deep(_ a: Value, _ b: Value, _ heap: Heap, nesting: Int = 0) -> Bool {
     if let quick = shallow(a, b) { return quick }
     var pending: [(Value, Value)] = [(a, b)]
-    var steps = 0
+    var steps = 0, elements = 0
+    defer { heap.countSteps(steps + elements) }
     var seen: Set<PairOfCells> = []
     while let (a, b) = pending.popLast() {
       if let quick = shallow(a, b) {
@@ -20,6 +21,7 @@ enum Equality {
         for i in 0..<a.length { pending.append((a.field(i), b.field(i))) }
       } else if a.isDict {
         guard a.length == b.length else { return false }
+        elements += a.length
         for (key, value) in heap.entries(of: a) {
           guard let other = heap.get(b, key) else { return false }
           if let quick = shallow(value, other) {
@@ -43,6 +45,7 @@ enum Equality {
         guard a.listCount == b.listCount else { return false }
         var x = ListIterator(a), y = ListIterator(b)
         while let p = x.next(), let q = y.next() {
+          elements += 1
           if let quick = shallow(p, q) {
             if !quick { return false }
           } else {

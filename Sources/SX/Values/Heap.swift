@@ -265,9 +265,11 @@ final class Heap {
   }
   /// The next safepoint is one at which the machine looks up.
   func foregoSafepoints() {
-    foregoneSafepoints += max(0, safepoint.pointee)
+    foregoneSafepoints += safepoint.pointee
     safepoint.pointee = 0
   }
+  /// After steps of work that could not end in the middle: the next safepoint at which the machine looks up comes the sooner. Sixteen take about as long as a call.
+  @inline(__always) func countSteps(_ steps: Int) { safepoint.pointee &-= steps >> 4 }
   /// What the safepoint counter has skipped since the last time that somebody asked.
   func takeForegoneSafepoints() -> Int {
     defer { foregoneSafepoints = 0 }

@@ -266,6 +266,7 @@ extension Heap {
   /// The list without its first `k` elements (0…count). O(k) for pairs, else O(1).
   func drop(_ list: Value, _ k: Int) -> Value {
     var list = list, k = k
+    if list.isPair { countSteps(k) }
     while k > 0, list.isPair {
       list = list.tail
       k -= 1
@@ -279,13 +280,16 @@ extension Heap {
 
   /// Element `i` (0…count-1). O(i) for pairs, else O(1).
   func element(_ list: Value, _ i: Int) -> Value {
-    var list = list, i = i
+    var list = list, left = i
     while list.isPair {
-      if i == 0 { return list.head }
+      if left == 0 {
+        countSteps(i)
+        return list.head
+      }
       list = list.tail
-      i -= 1
+      left -= 1
     }
-    return list.run[i]
+    return list.run[left]
   }
 
   // MARK: Change in place
@@ -304,6 +308,7 @@ extension Heap {
     old.cell[2] = list.cell[2]
     if old.isKind(.pair) { old.setWord(2, list.tail) }
     if old.isKind(.slice) { old.word(1).cell[0] |= .variantHeaderBit }
+    countSteps(n)
     let store = storage(capacity: max(4, n + n / 2 + extra))
     var i = 0
     for v in ListElements(old) { store.elements[i] = v; i += 1 }
