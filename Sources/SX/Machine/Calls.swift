@@ -267,6 +267,7 @@ extension Machine {
       if runs % Machine.runsBetweenPolls == 0 { interpreter.pollEvents() }
       charge(for: fiber, run)
       budget.turn = Machine.slice
+      grace = nil
       // A coroutine that waited goes on in place of the fiber that resumed it.
       let outcome = Result { try start(fiber) }
       charge(run)

@@ -36,16 +36,18 @@ extension Machine {
     let grace = grace ?? RunBudget(graceAfter: run)
     self.grace = grace
     let kept = handles.add(heap.list(winders + [reason]))
-    let paying = budget.run, limit = heap.byteLimit, trace = limitTrace
-    charge(grace)
-    defer {
-      handles.remove(kept)
-      charge(paying)
-      heap.byteLimit = limit
-      limitTrace = trace
-    }
+    defer { handles.remove(kept) }
     if heap.isExhausted { collect() }
-    if limit != .max { heap.byteLimit = max(limit, heap.bytesInUse) + Machine.graceBytes }
+    let paying = budget.run, trace = limitTrace, limit = heap.byteLimit
+    let raised = limit == .max ? limit : max(limit, heap.bytesInUse) + Machine.graceBytes
+    charge(grace)
+    heap.byteLimit = raised
+    defer {
+      charge(paying)
+      limitTrace = trace
+      // Unless a function of the host has set another one.
+      if heap.byteLimit == raised { heap.byteLimit = limit }
+    }
     for list in winders {
       do {
         let fiber = makeFiber(try preludeValue("control/-unwind!"), [.nil, reason])
