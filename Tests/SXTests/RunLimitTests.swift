@@ -85,11 +85,11 @@ import Testing
 
   /// Each of these takes long for a single call.
   @Test(arguments: [
-    "(contains? numbers -1)", "(index-of numbers -1)", "(reverse numbers)", "(sort-values numbers)", "(append numbers 1 numbers)", "(concat numbers numbers)", "(take numbers 9999)",
-    "(slice numbers 1)", "(nth chain 9999)", "(last chain)", "(drop chain 9999)", "(distinct numbers)", "(flatten numbers)", "(range 10000)", "(chunk-every numbers 10)",
+    "(contains? numbers -1)", "(index-of numbers -1)", "(reverse numbers)", "(sort-values numbers)", "(append numbers 1 numbers)", "(concat numbers numbers)", "(take numbers 1999)",
+    "(slice numbers 1)", "(nth chain 1999)", "(last chain)", "(drop chain 1999)", "(distinct numbers)", "(flatten numbers)", "(range 2000)", "(chunk-every numbers 10)",
     "(zip-pairs numbers)", "(interpose 0 numbers)", "(sortable-values? numbers)", "(set-nth! (slice numbers 0) 0 1)", "(equal? numbers others)", "(= numbers others)", "(hash numbers)",
     "(apply + numbers)", "(keys dict)", "(vals dict)", "(entries dict)", "(merge dict {:a 1})", "(into {} dict)", "(zipmap names numbers)", "(select-keys dict names)", "(equal? dict others-dict)",
-    "(make-vector 10000 0)", "(vector-fill! numbers-vector 1)", "(vector->list numbers-vector)", "(list->vector numbers)", "(vector-copy numbers-vector)", "(list->set numbers)",
+    "(make-vector 2000 0)", "(vector-fill! numbers-vector 1)", "(vector->list numbers-vector)", "(list->vector numbers)", "(vector-copy numbers-vector)", "(list->set numbers)",
     "(split text \" \")", "(join \"\" numbers)", "(replace text \"b\" \"c\")", "(upper text)", "(trim text)", "(string-contains? text \"bb\")", "(contains? text \"bb\")", "(index-of text \"bb\")",
     "(string->list text)", "(list->string characters)", "(string=? text (str text))", "(starts-with? text (str text))", "(string->number text)", "(string-hash64-hex text)", "(regexp-quote text)",
     "(inspect numbers)", "(str numbers)", "(json-encode numbers)", "(json-decode json)", "(sx-parse json)", "(regexp-match \"b\" text)", "(format \"~a\" numbers)", "(escape text)",
@@ -98,15 +98,15 @@ import Testing
   func whatWalksThroughDataCountsItsElements(expression: String) throws {
     let sx = Interpreter()
     try sx.evaluate("""
-      (define numbers (map inc (range 10000))) (define others (map inc (range 10000)))
-      (define chain (let loop ((i 0) (out (list))) (if (= i 10000) out (loop (+ i 1) (cons i out)))))
+      (define numbers (map inc (range 2000))) (define others (map inc (range 2000)))
+      (define chain (let loop ((i 0) (out (list))) (if (= i 2000) out (loop (+ i 1) (cons i out)))))
       (define names (map str numbers)) (define dict (zipmap names numbers)) (define others-dict (zipmap names numbers)) (define numbers-vector (list->vector numbers))
-      (define text (repeat "a" 10000)) (define characters (string->list text)) (define json (json-encode numbers))
+      (define text (repeat "a" 2000)) (define characters (string->list text)) (define json (json-encode numbers))
       (define (again n) (when (> n 0) \(expression) (again (- n 1))))
       (again 1)
       """)
-    // Ten thousand turns would take a tenth of these if each were a call and no more.
-    sx.limits.steps = 500_000
+    // Ten thousand turns would take a third of these if each were a call and no more.
+    sx.limits.steps = 100_000
     #expect(interruption(sx, "(again 10000)") == .steps)
   }
 
@@ -119,6 +119,14 @@ import Testing
     #expect(try sx.evaluate("(deep 100)").integer == 100)
     sx.limits = .none
     #expect(try sx.evaluate("(deep 100000)").integer == 100_000)
+  }
+
+  /// Less than the stack that a call of the host begins with would not be asked for.
+  @Test func theLeastStackIsThatOfASmallProgram() throws {
+    let sx = Interpreter()
+    sx.limits.stackSlots = 1
+    #expect(try sx.evaluate("(define (f n) (if (= n 0) 0 (+ 1 (f (- n 1))))) (f 10)").integer == 10)
+    #expect(interruption(sx, "(f 1000)") == .stack)
   }
 
   @Test func theHeapIsToldAsAValue() {

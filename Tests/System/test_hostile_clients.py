@@ -286,10 +286,14 @@ def test_a_compressed_bomb_for_another_route_stays_packed(serve):
         b"POST /size HTTP/1.1\r\nhost: localhost\r\nx y: z\r\n\r\n",
         b"GET /sizes HTTP/1.1\r\n\r\n",
         b"GET /sizes HTTP/1.1\r\nhost: localhost\r\nhost: elsewhere\r\n\r\n",
+        b"GET /sizes HTTP/1.1\r\nhost: local host\r\n\r\n",
+        b"GET /sizes HTTP/1.1\r\nhost: user@localhost\r\n\r\n",
+        b"GET /sizes HTTP/1.1\r\nhost: localhost:80a\r\n\r\n",
+        b"GET /sizes HTTP/1.1\r\nhost: [::1\r\n\r\n",
         b"GET /sizes HTTP/2.0\r\nhost: localhost\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n",
     ],
-    ids=["no size", "a huge size", "a wrong size", "a negative length", "two lengths", "length and chunks", "chunks in HTTP/1.0", "a blank in a name", "no host", "two hosts", "another version", "TLS"],
+    ids=["no size", "a huge size", "a wrong size", "a negative length", "two lengths", "length and chunks", "chunks in HTTP/1.0", "a blank in a name", "no host", "two hosts", "a host with a blank", "a host with a user", "a port with a letter", "half an address", "another version", "TLS"],
 )
 def test_broken_framing_is_400_and_never_handled(serve, request_text):
     server = serve(ROUTES)

@@ -45,7 +45,9 @@ struct IncomingRequest {
     for (name, value) in head.headers {
       let name = name.lowercased(), value = FieldSyntax.trimmed(value)
       switch name {
-      case "host": hosts += 1
+      case "host":
+        hosts += 1
+        guard FieldSyntax.isHost(value) else { throw Malformed(message: "the request names a host that cannot be one") }
       // More than fits is too long in any case.
       case "content-length": announcedLength = Int(value) ?? .max
       case "transfer-encoding":
