@@ -59,7 +59,7 @@ extension Machine {
   }
   /// A dict of its own with the same entries.
   func copyDict(_ d: Value) throws -> Value {
-    if d.length > 1 << 12, DictRepresentation.of(d.cell) == .table { try reserve(bytes: d.length * 64) }
+    if d.length > DictRepresentation.longestFlat, DictRepresentation.of(d.cell) == .table { try reserve(bytes: d.length * 64) }
     return heap.copyDict(d)
   }
   /// The same for a hash table or a set.
