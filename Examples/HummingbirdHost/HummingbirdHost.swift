@@ -6,6 +6,7 @@ import NIOCore
 import SX
 import SXHost
 import SXTracing
+import ServiceLifecycle
 import Tracing
 
 /// A Hummingbird application with routes in Swift and routes in SX, and one dashboard for both.
@@ -52,7 +53,10 @@ enum HummingbirdHost {
       Array(line.utf8).withUnsafeBytes { _ = Descriptor.writeFully($0, to: 1) }
     }
     application.addServices(host)
-    try await application.runService()
+    do { try await application.runService() } catch {
+      Array("HummingbirdHost: \(error)\n".utf8).withUnsafeBytes { _ = Descriptor.writeFully($0, to: 2) }
+      SystemHost.endProcess(1)
+    }
   }
 
   /// A request as data for the script, and its answer as a response.
@@ -81,6 +85,7 @@ enum HummingbirdHost {
       return ResponseBody { writer in
         // One piece at a time: what the script writes next waits until this one has been taken.
         let (pieces, continuation) = AsyncStream.makeStream(of: (ByteBuffer, CheckedContinuation<Void, any Error>).self)
+        // A stream that waits for news would never end by itself.
         let script = Task {
           defer { continuation.finish() }
           let stream = ChunkStream { piece in
@@ -88,7 +93,7 @@ enum HummingbirdHost {
               if case .terminated = continuation.yield((piece, taken)) { taken.resume(throwing: CancellationError()) }
             }
           }
-          try await host.write(number, to: stream)
+          try await cancelWhenGracefulShutdown { try await host.write(number, to: stream) }
         }
         try await withTaskCancellationHandler {
           var failure: (any Error)?

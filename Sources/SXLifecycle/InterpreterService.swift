@@ -13,7 +13,7 @@ import Synchronization
 ///
 /// Each `run` has an interpreter with a `SystemHost`, on a thread of its own.
 ///
-/// - When the group shuts down gracefully, the servers of the program stop: requests in flight finish, and `host/serve` answers, after which the program may go on to its end.
+/// - When the group shuts down gracefully, the servers of the program stop: requests in flight finish, streams end, and `host/serve` answers, after which the program may go on to its end.
 ///   A program without a server exits with status 0. See `SystemHost.stop`.
 /// - When the task of the service is cancelled, as groups do that have waited long enough, the program ends at its next time slice; see `Cancellation`.
 /// - What the program has given to `at-exit` is done in the first case, and when it comes to its end, exits or fails.
@@ -117,7 +117,8 @@ private final class ProgramEnd: Sendable {
 
   func ask(_ reason: Reason) {
     let program = state.withLock { state in
-      state.asked = reason
+      // Who has been cancelled does not go on to shut down.
+      if state.asked != .cancellation { state.asked = reason }
       return state.program
     }
     guard let program else { return }

@@ -9,7 +9,7 @@ import ServiceLifecycle
 import Testing
 
 /// Programs in groups of services: how they end, and that they do.
-@Suite(.timeLimit(.minutes(1))) struct InterpreterServiceTests {
+@Suite struct InterpreterServiceTests {
   /// What a program notes, in order, and a way to wait for it.
   private final class Notes: Sendable {
     let stream: AsyncStream<String>
@@ -84,6 +84,25 @@ import Testing
     let error = await #expect(throws: Diagnostic.self) { try await task.value }
     #expect(error?.interruption == .cancelled(reason: "the service was cancelled"))
     #expect(await notes.rest() == ["left"])
+  }
+
+  /// Whoever has its turn when it comes.
+  @Test(arguments: ["(spawn (fn () (let loop () (loop)))) (note \"begun\") (sleep 1000000)", "(spawn (fn () (let loop () (loop)))) (note \"begun\") (let loop () (loop))"])
+  func aServiceEndsWhateverItsOtherFibersDo(source: String) async throws {
+    let notes = Notes(), service = try Self.service(source, notes)
+    let task = Task { try await service.run() }
+    #expect(await notes.next() == "begun")
+    task.cancel()
+    let error = await #expect(throws: Diagnostic.self) { try await task.value }
+    #expect(error?.interruption == .cancelled(reason: "the service was cancelled"))
+  }
+
+  @Test func anExitOfAnyFiberEndsTheService() async throws {
+    let notes = Notes()
+    let service = try Self.service("(at-exit (fn () (note \"at exit\"))) (spawn (fn () (sleep 10) (exit 4))) (sleep 1000000)", notes)
+    let error = await #expect(throws: HostError.self) { try await service.run() }
+    #expect(error?.message == "service.sx has exited with status 4")
+    #expect(await notes.rest() == ["at exit"])
   }
 
   /// Before there is an interpreter.

@@ -67,6 +67,22 @@ import Testing
     #expect(failure?.location?.file == "endless.sx")
   }
 
+  /// Whichever fiber has its turn when somebody asks.
+  @Test(arguments: ["(perform {:op \"wait\" :args ()})", "(let loop () (loop))", "(coroutine-resume (make-coroutine (fn () (perform {:op \"wait\" :args ()}))))"])
+  func theEvaluationThatTheHostWaitsForEnds(waiting: String) throws {
+    let host = PatientHost(), sx = Interpreter(host: host)
+    var turns = 0
+    sx.define("turn") { [cancellation = sx.cancellation] in
+      turns += 1
+      if turns == 3 { cancellation.cancel(reason: "enough") }
+    }
+    let error = #expect(throws: Diagnostic.self) { try sx.evaluate("(spawn (fn () (let loop ((i 0)) (turn) (let busy ((j 0)) (when (< j 50000) (busy (+ j 1)))) (when (< i 9) (loop (+ i 1)))))) \(waiting)") }
+    #expect(error?.interruption == .cancelled(reason: "enough"))
+    // The other one goes on.
+    sx.runReady()
+    #expect(turns == 10)
+  }
+
   @Test func aWaitingFiberEndsWithoutItsAnswer() throws {
     let host = PatientHost(), sx = Interpreter(host: host)
     var outcomes: [String] = []

@@ -75,6 +75,7 @@ import Testing
     ("(error \"no\")", ["before", "outer"]),
     ("(k 1)", ["before", "outer"]),
     ("(sleep 1)", ["before", "outer"]),
+    ("(exit 0)", ["before", "outer"]),
     ("(coroutine-yield 1)", ["before", "outer"]),
     // Handlers of its own are in force.
     ("(guard (e (true (note (error-message e)))) (error \"mended\"))", ["before", "mended", "after", "outer"]),
@@ -82,6 +83,7 @@ import Testing
   func neitherMayTheyGoOnForEverNorBringTheFiberBack(doing: String, notes: [String]) throws {
     var noted: [String] = []
     let sx = Self.make(Limits(steps: 200_000, stackSlots: 10_000)) { noted.append($0) }
+    sx.capabilities = .all
     let source = """
       (guard (e (true (note "came back")))
         (call/cc (fn (k)

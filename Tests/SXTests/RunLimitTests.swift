@@ -87,12 +87,14 @@ import Testing
   @Test(arguments: [
     "(contains? numbers -1)", "(index-of numbers -1)", "(reverse numbers)", "(sort-values numbers)", "(append numbers 1 numbers)", "(concat numbers numbers)", "(take numbers 1999)",
     "(slice numbers 1)", "(nth chain 1999)", "(last chain)", "(drop chain 1999)", "(distinct numbers)", "(flatten numbers)", "(range 2000)", "(chunk-every numbers 10)",
-    "(zip-pairs numbers)", "(interpose 0 numbers)", "(sortable-values? numbers)", "(set-nth! (slice numbers 0) 0 1)", "(equal? numbers others)", "(= numbers others)", "(hash numbers)",
+    "(zip-pairs numbers)", "(interpose 0 numbers)", "(sortable-values? numbers)", "(set-nth! (slice numbers 0) 0 1)", "(equal? numbers others)", "(= numbers others)",
     "(apply + numbers)", "(keys dict)", "(vals dict)", "(entries dict)", "(merge dict {:a 1})", "(into {} dict)", "(zipmap names numbers)", "(select-keys dict names)", "(equal? dict others-dict)",
     "(make-vector 2000 0)", "(vector-fill! numbers-vector 1)", "(vector->list numbers-vector)", "(list->vector numbers)", "(vector-copy numbers-vector)", "(list->set numbers)",
-    "(split text \" \")", "(join \"\" numbers)", "(replace text \"b\" \"c\")", "(upper text)", "(trim text)", "(string-contains? text \"bb\")", "(contains? text \"bb\")", "(index-of text \"bb\")",
-    "(string->list text)", "(list->string characters)", "(string=? text (str text))", "(starts-with? text (str text))", "(string->number text)", "(string-hash64-hex text)", "(regexp-quote text)",
+    "(split text \" \")", "(join \"\" numbers)", "(replace text \"b\" \"c\")", "(upper text)", "(string-contains? text \"bb\")", "(contains? text \"bb\")", "(index-of text \"bb\")",
+    "(string->list text)", "(list->string characters)", "(string=? text (str text))", "(starts-with? text (str text))", "(string->number digits)", "(string-hash64-hex text)", "(regexp-quote text)",
     "(inspect numbers)", "(str numbers)", "(json-encode numbers)", "(json-decode json)", "(sx-parse json)", "(regexp-match \"b\" text)", "(format \"~a\" numbers)", "(escape text)",
+    "(string-ci=? text (str text))", "(parse-int digits)", "(hex-digits? digits 2000)", "(equal? (list->set numbers) (list->set others))", "(equal? numbers-vector others-vector)",
+    "(write-to-string text)", "(json-encode text)", "(format-date 0 text)", "(trim (repeat \" \" 2000))", "(apropos \"e\")", "(documentation \"map\")",
     "(guard (e (true nil)) (error \"x\"))", "(guard (e (true nil)) (car 5))",
   ])
   func whatWalksThroughDataCountsItsElements(expression: String) throws {
@@ -100,14 +102,35 @@ import Testing
     try sx.evaluate("""
       (define numbers (map inc (range 2000))) (define others (map inc (range 2000)))
       (define chain (let loop ((i 0) (out (list))) (if (= i 2000) out (loop (+ i 1) (cons i out)))))
-      (define names (map str numbers)) (define dict (zipmap names numbers)) (define others-dict (zipmap names numbers)) (define numbers-vector (list->vector numbers))
-      (define text (repeat "a" 2000)) (define characters (string->list text)) (define json (json-encode numbers))
+      (define names (map str numbers)) (define dict (zipmap names numbers)) (define others-dict (zipmap names numbers)) (define numbers-vector (list->vector numbers)) (define others-vector (list->vector others))
+      (define text (repeat "a" 2000)) (define digits (repeat "1" 2000)) (define characters (string->list text)) (define json (json-encode numbers))
       (define (again n) (when (> n 0) \(expression) (again (- n 1))))
       (again 1)
       """)
     // Ten thousand turns would take a third of these if each were a call and no more.
     sx.limits.steps = 100_000
     #expect(interruption(sx, "(again 10000)") == .steps)
+  }
+
+  /// Data may be long for what looks at a part of it.
+  @Test(arguments: [
+    "(contains? dict \"5\")", "(has-key? dict \"5\")", "(get dict \"5\")", "(first numbers)", "(nth numbers 19000)", "(len text)", "(starts-with? text \"aab\")", "(ends-with? text \"baa\")",
+    "(string=? text \"a\")", "(string=? text other)", "(trim text)", "(pad-left text 10)", "(index-of text \"aa\")", "(string-contains? text \"aa\")", "(index-of numbers 3)", "(contains? numbers 3)",
+    "(take numbers 3)", "(slice numbers 3 6)", "(vector-fill! vector 0 10 20)", "(vector->string characters 0 10)", "(string->utf8 text 10 20)", "(string->vector text 10 20)", "(substring text 10 20)",
+    "(hash-table-merge! table (hash-table 1 2))", "(set-subset? (make-set (list 1)) set)", "(set-disjoint? (make-set (list 1)) set)", "(set-add! set 1)", "(ring-last ring 3)", "(ring-append! ring (list 1))",
+    "(into tree {:a 1})", "(assoc tree :a 1)", "(merge tree {:a 1})", "(hash numbers)", "(= numbers vector)",
+  ])
+  func whatLooksAtAPartDoesNotPayForAll(expression: String) throws {
+    let sx = Interpreter()
+    try sx.evaluate("""
+      (define numbers (map inc (range 20000))) (define vector (list->vector numbers)) (define dict (zipmap (map str numbers) numbers)) (define tree (assoc dict :b 2))
+      (define text (repeat "a" 20000)) (define other (str "b" (slice text 1))) (define characters (make-vector 20000 #\\a)) (define set (list->set numbers)) (define table (make-hash-table))
+      (define ring (make-ring 20000)) (for-each (fn (i) (hash-table-set! table i i) (ring-push! ring i)) numbers)
+      (define (again n) (when (> n 0) \(expression) (again (- n 1))))
+      (again 1)
+      """)
+    sx.limits.steps = 100_000
+    try sx.evaluate("(again 200)")
   }
 
   @Test func theStackEndsWithAnErrorThatNoScriptCatches() throws {

@@ -192,7 +192,7 @@ import Tracing
 
   // MARK: The pages
 
-  @Test(.timeLimit(.minutes(1))) func services() async throws {
+  @Test func services() async throws {
     // snippet
     let program = try Program("(host/serve (host/make-app (list (dream-get \"/\" (fn (request) (host/ok \"hello\"))))) 0)", file: "hello.sx")
     let hello = InterpreterService(program, SystemHost.Configuration(capabilities: .all))

@@ -20,7 +20,7 @@ public final class Cancellation: Sendable {
 
   init(waking mailbox: Mailbox) { self.mailbox = mailbox }
 
-  /// The evaluation that runs now, or the next one, ends at its next time slice with an error that no script can catch. What `dynamic-wind` was given for
+  /// The evaluation that runs now, or the next one, ends at its next time slice, also while another fiber has its turn, with an error that no script can catch. What `dynamic-wind` was given for
   /// the way out runs within a small grace, see `Limits`; asked again meanwhile, that ends too.
   ///
   /// - Parameter reason: is told in the message of the `Diagnostic`, and in its `interruption`.
@@ -98,12 +98,27 @@ struct ExitRequest: Error {
 extension Machine {
   /// At a safepoint, when somebody asked for an end: throws when the running fiber is meant.
   func obeyCancellation() throws {
-    let running = (suspendedRuns.first ?? current).outermost.number
-    let fibers = cancellation.takeFibers()
-    stopParked(fibers)
-    if let interruption = cancellation.take() ?? fibers[running] { throw interruption }
-    if let status = cancellation.takeExit(), !exitParked(status, running) { throw ExitRequest(status: status) }
+    if let reason = obeyRequests() { throw reason }
   }
+
+  /// When somebody asked for an end: others end when their turn comes. Answers why the running fiber has to, if it is meant.
+  func obeyRequests() -> (any Error)? {
+    let running = runningNumber, fibers = cancellation.takeFibers()
+    stopParked(fibers)
+    if let interruption = takeCancellation() ?? fibers[running] { return interruption }
+    if let status = cancellation.takeExit(), !exitParked(status, running) { return ExitRequest(status: status) }
+    return nil
+  }
+
+  /// The cancellation of an evaluation. The one that the host waits for is meant, also while another fiber runs; without one, whatever runs.
+  func takeCancellation() -> Interruption? {
+    guard let interruption = cancellation.take() else { return nil }
+    guard let awaited = awaited.last, !self.awaited.contains(runningNumber) else { return interruption }
+    stopParked([awaited: interruption])
+    return nil
+  }
+
+  private var runningNumber: UInt64 { (suspendedRuns.first ?? current).outermost.number }
 
   /// The fiber that the host waits for is to exit, when it is not the running one: it does so when its turn comes.
   ///

@@ -68,7 +68,7 @@ extension Machine {
     defer { nestedFailures.removeLast(nestedFailures.count - failures) }
     let outcome = Result { try border.aroundHostCalls == nil ? body() : surrounded(body) }
     // A limit that ended a nested call ends its caller too, and a function that has asked for the end of the script is the last thing that it calls.
-    if let interruption = nestedInterruption ?? cancellation.take() {
+    if let interruption = nestedInterruption ?? takeCancellation() {
       nestedInterruption = nil
       throw interruption
     }

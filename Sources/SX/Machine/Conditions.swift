@@ -269,16 +269,18 @@ extension Machine {
   // MARK: Dynamic bindings
 
   func pushBindings(_ registers: Registers, _ n: Int) throws {
-    let outer = state.pointee.bindings
-    var chain = outer
+    // A converter may collect: what it answers goes to a register, and no cell is made before the last one has.
     for i in 0..<n {
       let key = registers[2 * i]
       guard let converter = key.borrowing(Parameter.self, { $0.converter }) else { throw error("parameterize: expected a parameter, got \(shown(key))") }
-      var v = registers[2 * i + 1]
-      if !converter.isNil { v = try callNested(converter, [v]) }
+      if !converter.isNil { registers[2 * i + 1] = try callNested(converter, [registers[2 * i + 1]]) }
+    }
+    let outer = state.pointee.bindings
+    var chain = outer
+    for i in 0..<n {
       let cell = heap.allocate(words: 5, header: Kind.entries.header(length: 2))
-      cell[1] = key.bits
-      cell[2] = v.bits
+      cell[1] = registers[2 * i].bits
+      cell[2] = registers[2 * i + 1].bits
       cell[3] = chain.bits
       cell[4] = Value.nil.bits
       chain = Value(cell)

@@ -115,7 +115,7 @@ extension Machine {
 
   /// Registers a source text; it must be UTF-8.
   func register(file: String, bytes: [UInt8], isPrelude: Bool = false) throws -> SourceText {
-    try reserve(bytes: sources.growth)
+    try reserve(growing: sources.growth)
     guard let text = sources.add(file: file, bytes: bytes, isPrelude: isPrelude) else {
       throw error("the interpreter has read 4 GB of source and can read no more")
     }

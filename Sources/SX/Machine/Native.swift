@@ -116,8 +116,10 @@ final class Native: Sendable {
   private let lastMask: Int
   /// The bit of the capability that has to be granted; 0 for none.
   private let neededBit: UInt32
-  /// Whether it takes as long as its arguments are.
+  /// Whether it takes as long as all of its arguments are.
   fileprivate let walks: Bool
+  /// Whether there is more to do before a call than to look at types.
+  private let paysAhead: Bool
   /// How many bytes it may take for each element, entry or byte of its arguments.
   fileprivate let growth: Int
   /// Whether nothing has to be known of its arguments but their number.
@@ -144,7 +146,8 @@ final class Native: Sendable {
     for (i, parameter) in parameters.enumerated() { masks[i] = parameter.presence == .optional ? parameter.type.mask | TypeBit.nil : parameter.type.mask }
     lastMask = max(0, parameters.count - 1)
     neededBit = capability.map { $0 == .environment ? 0 : $0.bit } ?? 0
-    self.walks = walks || growth > 0
+    self.walks = walks
+    paysAhead = walks || growth > 0
     self.growth = growth
     takesAnything = parameters.allSatisfy { $0.type.mask == .max }
   }
@@ -152,12 +155,14 @@ final class Native: Sendable {
 
   /// Calls it with the arguments in `window[1]…window[n]`. Answers the value, or `unbound` when it changed the machine's state and the value arrives in `window[0]`.
   @inline(never) func invoke(_ machine: Machine, _ window: Registers, _ n: Int) throws -> Value {
-    if !accepts(window + 1, n) || machine.granted.pointee & neededBit != neededBit || walks { try check(machine, window + 1, n) }
+    if !accepts(window + 1, n) || machine.granted.pointee & neededBit != neededBit || paysAhead { try check(machine, window + 1, n) }
     if isControl {
       try control(machine, window, n)
       return .unbound
     }
-    return try body(machine, Arguments(base: window + 1, count: n))
+    let value = try body(machine, Arguments(base: window + 1, count: n))
+    if growth > 0 { try machine.charge(value.extent) }
+    return value
   }
 
   /// Are number and types of the arguments right? Every call of a primitive comes by here: there is no call in it, and what is wrong is said elsewhere.
@@ -178,7 +183,7 @@ final class Native: Sendable {
       let mask = masks[min(i, lastMask)]
       if mask & TypeBit.of(base[i]) == 0 { base[i] = try coerced(machine, i, base[i], mask) }
     }
-    if walks { try machine.pay(for: Arguments(base: base, count: n), growth: growth) }
+    if paysAhead { try machine.prepare(for: Arguments(base: base, count: n), walks: walks, growth: growth) }
   }
   /// Arithmetic takes more than numbers while `set-strict!` is off.
   private func coerced(_ machine: Machine, _ i: Int, _ v: Value, _ mask: UInt32) throws -> Value {
@@ -208,7 +213,8 @@ struct NativeTable {
 
   /// Declares a primitive. `example` is `expression → value`, one a line, and runs as a test; `→ error: MESSAGE` is one that raises, `→ …` one that is not run.
   /// One that `needs` a capability asks for it before anything else; only the environment is empty instead, and looking at it no error.
-  /// One that `walks` through its arguments takes a step for each element, entry or byte of them. One that may take `growth` bytes for each does so too, and asks whether the system has as much.
+  /// One that `walks` through all of its arguments takes a step for each element, entry or byte of them. One that may take `growth` bytes for each asks whether the system has as much, and takes a step
+  /// for each of what it answers. Whoever may look at a part alone counts what it has looked at.
   mutating func add(_ name: String, _ parameters: NativeParameter..., needs capability: Capability? = nil, walks: Bool = false, growth: Int = 0, doc: String, example: String = "", file: StaticString = #fileID, line: Int = #line, body: @escaping Native.Body) {
     natives.append(Native(name: name, group: group, parameters: parameters, doc: doc, example: example, capability: capability, walks: walks, growth: growth, file: file, line: line, body: body, control: nil))
   }

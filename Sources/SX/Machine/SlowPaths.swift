@@ -158,7 +158,7 @@ extension Machine {
     let capacity = n < 64 ? 4 * n : 2 * n
     var storage = list.word(1)
     if list.isPair || storage.length != n {
-      try reserve(bytes: capacity * 8)
+      try reserve(growing: capacity * 8)
       storage = heap.storage(capacity: capacity)
       if list.isPair {
         for (i, element) in ListElements(list).enumerated() { storage.elements[n - 1 - i] = element }
@@ -166,7 +166,7 @@ extension Machine {
         storage.elements.update(from: list.run, count: n)
       }
     } else if n == storage.capacity {
-      try reserve(bytes: capacity * 8)
+      try reserve(growing: capacity * 8)
       heap.resize(storage, capacity: capacity)
     }
     storage.elements[n] = v
@@ -305,7 +305,7 @@ extension Machine {
   /// Room for `slots` in all on the value stack of the running fiber.
   @inline(never) func growStack(to slots: Int) throws {
     // Both stacks double, and for a moment there are two of them.
-    try reserve(bytes: slots * 48)
+    try reserve(growing: slots * 48)
     let allowed = budget.limits.stackSlots.map { max($0, Fiber.evaluationCapacity) } ?? .max
     guard let moved = try current.reserve(slots + 16, fp: state.pointee.fp, limit: min(stackLimit + stackReserve, allowed)) else {
       if allowed < stackLimit { throw Interruption.stack }

@@ -19,8 +19,12 @@ extension Machine {
 
   /// Before a primitive takes so much memory at once that the collector would learn of it too late. What fills it counts as a step for each 16 bytes.
   func reserve(bytes: Int) throws {
-    if let reason = refusal(of: bytes) { throw reason }
+    try reserve(growing: bytes)
     try charge(bytes >> 4)
+  }
+  /// The same for what grows by doubling: its elements have been paid for one by one.
+  func reserve(growing bytes: Int) throws {
+    if let reason = refusal(of: bytes) { throw reason }
   }
   /// The same where nothing can be thrown. True: give up, as above.
   func lacks(_ bytes: Int) -> Bool {
@@ -30,7 +34,7 @@ extension Machine {
   }
   /// Before a primitive adds to an array of `count` elements that take so many bytes each, with what belongs to them. Asks at every 4096th.
   @inline(__always) func reserve(next count: Int, of bytes: Int) throws {
-    if count & 0xFFF == 0xFFF { try reserve(bytes: 3 * count * bytes) }
+    if count & 0xFFF == 0xFFF { try reserve(growing: 3 * count * bytes) }
   }
   private func refusal(of bytes: Int) -> Interruption? {
     guard bytes > 1 << 16 else { return heap.allowsRequest() ? nil : .memory }
@@ -43,18 +47,17 @@ extension Machine {
     if heap.verdict != nil, let verdict = heap.takeVerdict() { throw verdict }
   }
 
-  /// Before a primitive that walks through its arguments: each element, entry or byte is a step, and may take `growth` bytes. A few come with the call.
-  @inline(__always) func pay(for args: Arguments, growth: Int) throws {
+  /// Before a primitive that walks through all of its arguments, or may take `growth` bytes for each element, entry or byte of them.
+  @inline(__always) func prepare(for args: Arguments, walks: Bool, growth: Int) throws {
     var extent = 0
     for i in 0..<args.count { extent &+= args[i].extent }
-    guard extent > 16 else { return }
-    if growth > 0, extent > 1 << 12, let reason = refusal(of: extent &* growth) { throw reason }
-    try charge(extent)
+    if growth > 0, extent > 1 << 12 { try reserve(growing: extent &* growth) }
+    if walks { try charge(extent) }
   }
 
   /// Adds or changes an entry of a dict, whose table may double.
   func set(_ d: Value, _ key: Value, _ v: Value) throws {
-    if d.length > 1 << 12 { try reserve(bytes: heap.growth(ofDict: d)) }
+    if d.length > 1 << 12 { try reserve(growing: heap.growth(ofDict: d)) }
     heap.set(d, key, v)
   }
   /// A dict of its own with the same entries.
@@ -64,7 +67,7 @@ extension Machine {
   }
   /// The same for a hash table or a set.
   func set(_ table: ValueTable, _ key: Value, _ v: Value) throws {
-    if table.count > 1 << 11 { try reserve(bytes: table.growth) }
+    if table.count > 1 << 11 { try reserve(growing: table.growth) }
     table.set(key, v, heap)
   }
 
@@ -80,7 +83,13 @@ extension Machine {
   }
 
   @inline(never) private func stopsAtWork(holding bytes: Int) -> Bool {
-    let isSpent = spendWork() != nil || cancellation.isRequested
+    var isSpent = spendWork() != nil
+    if !isSpent, cancellation.isRequested, let reason = obeyRequests() {
+      // The next safepoint carries it out.
+      if let interruption = reason as? Interruption { heap.giveUp(interruption) }
+      if let request = reason as? ExitRequest { cancellation.exit(request.status) }
+      isSpent = true
+    }
     if !isSpent, heap.verdict == nil {
       guard let reason = shortage(bytes) else { return false }
       heap.giveUp(reason)

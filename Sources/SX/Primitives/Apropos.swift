@@ -4,10 +4,13 @@ extension NativeTable {
       What is known about a name: a dict with :name, :kind, :group, :usage, :text, :examples, :file and :line; nil for an unknown name.
       An example is a dict with :expression and, unless it is only shown, :value or :error.
       """, example: "(get (documentation \"first\") :usage) → (\"(first list)\")") { m, args in
-      DocumentationIndex(m).documentation(of: args[0].text).map { m.value($0) } ?? .nil
+      try m.charge(1 << 12)
+      return DocumentationIndex(m).documentation(of: args[0].text).map { m.value($0) } ?? .nil
     }
     add("apropos", required("text", .text), doc: "The names in whose name or documentation all words of the text occur, best matches first.", example: "(first (apropos \"json-enc\")) → \"json-encode\"") { m, args in
-      m.makeList(DocumentationIndex(m).matching(args[0].text).map { m.heap.string($0.name) })
+      // All documentation is looked through.
+      try m.charge(1 << 16)
+      return m.makeList(DocumentationIndex(m).matching(args[0].text).map { m.heap.string($0.name) })
     }
     add("doc", required("name"), doc: "Prints the documentation of a name, given as a symbol, a string or the function itself. Answers nil.", example: "(doc 'first) → …") { m, args in
       let name: String

@@ -62,9 +62,11 @@ extension NativeTable {
       to.bytes.replaceSubrange(at..<(at + part.count), with: part)
       return .nil
     }
-    add("bytevector-fill!", required("bytevector", .bytevector), required("byte", .integer), optional("from", .integer), optional("to", .integer), walks: true, doc: "Replaces every byte, or every one of a part. Answers nil.", example: "(let ((b (bytevector 1 2))) (bytevector-fill! b 7) b) → #u8(7 7)") { m, args in
+    add("bytevector-fill!", required("bytevector", .bytevector), required("byte", .integer), optional("from", .integer), optional("to", .integer), doc: "Replaces every byte, or every one of a part. Answers nil.", example: "(let ((b (bytevector 1 2))) (bytevector-fill! b 7) b) → #u8(7 7)") { m, args in
       let v = try vector(m, args, "bytevector-fill!"), value = try byte(m, args[1], "bytevector-fill!", 2)
-      for i in try m.range(args, from: 3, in: v.bytes.count, "bytevector-fill!", of: "bytevector") { v.bytes[i] = value }
+      let range = try m.range(args, from: 3, in: v.bytes.count, "bytevector-fill!", of: "bytevector")
+      try m.charge(range.count)
+      for i in range { v.bytes[i] = value }
       return .nil
     }
     add("bytevector->list", required("bytevector", .bytevector), optional("from", .integer), optional("to", .integer), doc: "The bytes, or those of a part, as a list of integers.", example: "(bytevector->list (bytevector 1 2)) → (1 2)") { m, args in
@@ -79,7 +81,7 @@ extension NativeTable {
     }
     add("string->utf8", required("string", .string), optional("from", .integer), optional("to", .integer), doc: "The bytes of a string, or of some of its scalars.", example: "(string->utf8 \"é\") → #u8(195 169)") { m, args in
       let range = try m.range(args, from: 2, in: args[0].length, "string->utf8", of: "string")
-      try m.reserve(bytes: args[0].byteCount * 2)
+      try m.reserve(bytes: min(args[0].byteCount, range.count * 4) * 2)
       return m.heap.allocate(object: Bytevector(Array(m.stringSlice(args[0], range.lowerBound, range.upperBound).utf8)))
     }
     add("utf8->string", required("bytevector", .bytevector), optional("from", .integer), optional("to", .integer), doc: "The string that the bytes, or those of a part, spell; an error when they are not UTF-8.", example: "(utf8->string (bytevector 104 105)) → \"hi\"") { m, args in

@@ -66,7 +66,7 @@ extension NativeTable {
     }
     add("string-foldcase", required("string", .string), walks: true, doc: "The form in which texts that differ in case alone are the same.", example: "(string-foldcase \"ABC\") → \"abc\"") { m, args in m.heap.string(StringFold.fold(args[0])) }
     func order(_ name: String, _ what: String, _ example: String, _ holds: @escaping @Sendable (Value, Value) -> Bool) {
-      add(name, required("a", .string), required("b", .string), rest("more", .string), doc: "Is each string \(what) the next, case aside?", example: example) { m, args in
+      add(name, required("a", .string), required("b", .string), rest("more", .string), walks: true, doc: "Is each string \(what) the next, case aside?", example: example) { m, args in
         let folded = (0..<args.count).map { m.heap.string(StringFold.fold(args[$0])) }
         return .bool((1..<args.count).allSatisfy { holds(folded[$0 - 1], folded[$0]) })
       }

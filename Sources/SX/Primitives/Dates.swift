@@ -1,6 +1,6 @@
 extension NativeTable {
   mutating func installDates() {
-    add("format-date", required("time"), optional("format", .string), doc: "A time in UTC as text, by %Y %m %d %H %M %S %L (milliseconds) %j %a %A %b %B %F %T %z %%. The time is seconds since 1970 (milliseconds from 10¹¹ on), or ISO 8601 text. The format is \"%F\" unless it is given.", example: "(format-date 0 \"%Y-%m-%d %H:%M:%S\") → \"1970-01-01 00:00:00\"") { m, args in
+    add("format-date", required("time"), optional("format", .string), walks: true, doc: "A time in UTC as text, by %Y %m %d %H %M %S %L (milliseconds) %j %a %A %b %B %F %T %z %%. The time is seconds since 1970 (milliseconds from 10¹¹ on), or ISO 8601 text. The format is \"%F\" unless it is given.", example: "(format-date 0 \"%Y-%m-%d %H:%M:%S\") → \"1970-01-01 00:00:00\"") { m, args in
       let time = try m.time(args[0])
       guard let format = args.optional(1), !format.isNil else { return m.heap.string(DateFormat.format(time, "%F")) }
       return m.heap.string(DateFormat.format(time, format.text))

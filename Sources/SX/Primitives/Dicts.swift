@@ -74,7 +74,8 @@ extension NativeTable {
     add("dict-delete!", required("dict", .dict), required("key"), doc: "Removes an entry of this dict. Was it there?", example: "(let ((d {:a 1})) (dict-delete! d :a) d) → {}") { m, args in
       .bool(m.heap.delete(args[0], try m.key(args[1], "dict-delete!", 2)))
     }
-    add("into", required("collection", .associative), required("from", .associative), growth: 64, doc: "A copy of the first with everything of the second added: pairs or entries to a dict, elements or entries to a list.", example: "(into {} (list (list :a 1))) → {:a 1}") { m, args in
+    add("into", required("collection", .associative), required("from", .associative), doc: "A copy of the first with everything of the second added: pairs or entries to a dict, elements or entries to a list.", example: "(into {} (list (list :a 1))) → {:a 1}") { m, args in
+      try m.reserve(bytes: args[1].listCount * 64)
       if args[0].isDict {
         let d = try m.copyDict(args[0])
         if args[1].isDict {
@@ -87,6 +88,7 @@ extension NativeTable {
         }
         return d
       }
+      try m.reserve(bytes: args[0].listCount * 24)
       let more = args[1].isDict ? m.heap.entries(of: args[1]).map { m.heap.list([$0.key, $0.value]) } : Array(ListElements(args[1]))
       return m.heap.list(Array(ListElements(args[0])) + more)
     }

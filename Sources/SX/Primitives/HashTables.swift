@@ -85,14 +85,16 @@ extension NativeTable {
       try m.table(args[0], "hash-table-clear!").clear()
       return .nil
     }
-    add("hash-table-merge!", required("table", .hashTable), rest("tables", .hashTable), growth: 24, doc: "Adds the entries of the others to the first table; a later one wins. Answers the first.", example: "(hash-table->alist (hash-table-merge! (hash-table 1 2) (hash-table 1 3 4 5))) → ((1 3) (4 5))") { m, args in
+    add("hash-table-merge!", required("table", .hashTable), rest("tables", .hashTable), doc: "Adds the entries of the others to the first table; a later one wins. Answers the first.", example: "(hash-table->alist (hash-table-merge! (hash-table 1 2) (hash-table 1 3 4 5))) → ((1 3) (4 5))") { m, args in
       let table = try m.table(args[0], "hash-table-merge!")
       for i in 1..<max(1, args.count) {
-        for (k, v) in try m.table(args[i], "hash-table-merge!", i + 1).entries { try m.set(table, k, v) }
+        let other = try m.table(args[i], "hash-table-merge!", i + 1)
+        try m.reserve(bytes: other.bytes)
+        for (k, v) in other.entries { try m.set(table, k, v) }
       }
       return args[0]
     }
-    add("hash", required("value"), walks: true, doc: "A hash of a value: equal for values that are `equal?`, and different in every process.", example: "(= (hash (list 1 2.0)) (hash (list 1.0 2))) → true") { m, args in
+    add("hash", required("value"), doc: "A hash of a value: equal for values that are `equal?`, and different in every process.", example: "(= (hash (list 1 2.0)) (hash (list 1.0 2))) → true") { m, args in
       .fix(Int(truncatingIfNeeded: Hashing(m.heap).deep(args[0]) >> 2))
     }
     alias("equal-hash")

@@ -35,6 +35,7 @@ struct JSONWriter: ~Copyable {
   static func encode(_ v: Value, _ machine: Machine, _ name: StaticString, indent: Int) throws -> Value {
     var writer = JSONWriter(machine, name, indent)
     try writer.run(v)
+    try machine.charge(writer.out.count >> 4)
     return try machine.string(name, writer.out)
   }
 

@@ -94,7 +94,7 @@ struct JSONReader: ~Copyable {
       i &+= 1
       open.removeLast()
       let count = values.count &- container.first
-      if count > 1 << 12 { try machine.reserve(bytes: count * (container.isObject ? 64 : 8)) }
+      if count > 1 << 12 { try machine.reserve(growing: count * (container.isObject ? 64 : 8)) }
       let made = container.isObject ? dict(from: container.first) : list(from: container.first)
       values.removeLast(count)
       values.append(made)

@@ -10,9 +10,9 @@ extension NativeTable {
     }
     alias("downcase")
     alias("string-downcase")
-    add("trim", required("string", .string), walks: true, doc: "The string without white space at both ends.", example: "(trim \" a b \\n\") → \"a b\"") { m, args in LetterCase.trim(args[0], m, left: true, right: true) }
-    add("trim-left", required("string", .string), walks: true, doc: "The string without white space at its beginning.", example: "(trim-left \" a \") → \"a \"") { m, args in LetterCase.trim(args[0], m, left: true, right: false) }
-    add("trim-right", required("string", .string), walks: true, doc: "The string without white space at its end.", example: "(trim-right \" a \") → \" a\"") { m, args in LetterCase.trim(args[0], m, left: false, right: true) }
+    add("trim", required("string", .string), doc: "The string without white space at both ends.", example: "(trim \" a b \\n\") → \"a b\"") { m, args in LetterCase.trim(args[0], m, left: true, right: true) }
+    add("trim-left", required("string", .string), doc: "The string without white space at its beginning.", example: "(trim-left \" a \") → \"a \"") { m, args in LetterCase.trim(args[0], m, left: true, right: false) }
+    add("trim-right", required("string", .string), doc: "The string without white space at its end.", example: "(trim-right \" a \") → \" a\"") { m, args in LetterCase.trim(args[0], m, left: false, right: true) }
   }
 }
 
@@ -50,6 +50,7 @@ enum LetterCase {
   static func trim(_ s: Value, _ machine: Machine, left: Bool, right: Bool) -> Value {
     let p = s.bytes
     var start = 0, end = s.byteCount
+    defer { machine.heap.countSteps(start + s.byteCount - end) }
     while left, start < end {
       let width = whiteSpace(p + start)
       if width == 0 { break }

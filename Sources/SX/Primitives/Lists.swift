@@ -29,6 +29,17 @@ extension Machine {
     return elements.reversed().reduce(args[args.count - 1]) { heap.cons($1, $0) }
   }
 
+  /// Where a value first stands in a list at or after an index.
+  fileprivate func place(of item: Value, in list: Value, from: Int) throws -> Int? {
+    var place = 0
+    for v in ListElements(list) {
+      if place >= from, Equality.deep(v, item, heap) { break }
+      place += 1
+    }
+    try charge(place)
+    return place < list.listCount ? place : nil
+  }
+
   /// The ascending order of values that are all numbers, or all strings.
   fileprivate func order(of values: [Value]) throws -> (Value, Value) -> Bool {
     if values.allSatisfy(\.isFix) { return Value.fixLess }
@@ -103,7 +114,7 @@ extension NativeTable {
       }
     }
     add("append!", required("list", .listToChange), rest("values"), doc: "Adds elements at the end of this list, and of no other. Answers the list. Amortised O(1).", example: "(let ((l (list 1))) (append! l 2) l) → (1 2)") { m, args in
-      if args[0].length > 1 << 16 { try m.reserve(bytes: m.heap.growth(of: args[0])) }
+      if args[0].length > 1 << 16 { try m.reserve(growing: m.heap.growth(of: args[0])) }
       for i in 1..<max(1, args.count) { m.heap.append(args[0], args[i]) }
       return args[0]
     }
@@ -179,22 +190,23 @@ extension NativeTable {
       let b = args.count > 1 ? Array(ListElements(args[1])) : Array(a.dropFirst())
       return m.makeList(zip(a, b).map { m.heap.list([$0, $1]) })
     }
-    add("contains?", required("collection", .collection), required("item"), walks: true, doc: "Is the item an element of the list, a key of the dict, a part of the string?", example: "(contains? (list 1 2) 2) → true") { m, args in
+    add("contains?", required("collection", .collection), required("item"), doc: "Is the item an element of the list, a key of the dict, a part of the string?", example: "(contains? (list 1 2) 2) → true") { m, args in
       if args[0].isDict { return .bool(try m.lookUp(args[0], args[1]) != nil) }
       if args[0].isString {
         guard args[1].isString else { throw m.wrongType("contains?", 2, "string", args[1]) }
-        return .bool(Bytes.find(args[1].utf8, in: args[0].utf8) != nil)
+        return .bool(try m.find(args[1], in: args[0]) != nil)
       }
-      return .bool(ListElements(args[0]).contains { Equality.deep($0, args[1], m.heap) })
+      return .bool(try m.place(of: args[1], in: args[0], from: 0) != nil)
     }
-    add("index-of", required("sequence", .listOrString), required("item"), optional("from", .integer), walks: true, doc: "Where the item first stands at or after `from`, or -1.", example: "(index-of \"banana\" \"n\") → 2") { m, args in
+    add("index-of", required("sequence", .listOrString), required("item"), optional("from", .integer), doc: "Where the item first stands at or after `from`, or -1.", example: "(index-of \"banana\" \"n\") → 2") { m, args in
       let from = max(0, args.integer(2, default: 0))
       if args[0].isString {
         guard args[1].isString else { throw m.wrongType("index-of", 2, "string", args[1]) }
-        return .fix(m.stringIndex(of: args[1], in: args[0], from: from) ?? -1)
+        let index = m.stringIndex(of: args[1], in: args[0], from: from)
+        try m.charge((index ?? args[0].length) >> 2)
+        return .fix(index ?? -1)
       }
-      for (i, v) in ListElements(args[0]).enumerated() where i >= from && Equality.deep(v, args[1], m.heap) { return .fix(i) }
-      return .fix(-1)
+      return .fix(try m.place(of: args[1], in: args[0], from: from) ?? -1)
     }
     add("interpose", required("separator"), required("list", .list), growth: 48, doc: "The elements with the separator between them.", example: "(interpose 0 (list 1 2)) → (1 0 2)") { m, args in
       var out: [Value] = []
@@ -204,7 +216,7 @@ extension NativeTable {
       }
       return m.heap.list(out)
     }
-    add("distinct", required("list", .list), growth: 160, doc: "The elements without those that are equal to an earlier one.", example: "(distinct (list 1 2 1)) → (1 2)") { m, args in
+    add("distinct", required("list", .list), walks: true, growth: 160, doc: "The elements without those that are equal to an earlier one.", example: "(distinct (list 1 2 1)) → (1 2)") { m, args in
       let seen = ValueTable()
       var out: [Value] = []
       for v in ListElements(args[0]) where Arithmetic.float(v)?.isNaN == true || seen.set(v, .nil, m.heap) { out.append(v) }

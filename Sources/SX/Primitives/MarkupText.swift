@@ -6,7 +6,7 @@ extension NativeTable {
       MarkupText.escape(text.utf8, .everywhere, to: &out)
       return out.count == text.byteCount ? text : try m.string("escape", out)
     }
-    add("strip-tags", required("string", .string), growth: 2, doc: "The text without markup: tags and comments are left out, entities stay. What opens and never ends is left out to the end.", example: "(strip-tags \"<b>hi</b> there\") → \"hi there\"") { m, args in
+    add("strip-tags", required("string", .string), walks: true, growth: 2, doc: "The text without markup: tags and comments are left out, entities stay. What opens and never ends is left out to the end.", example: "(strip-tags \"<b>hi</b> there\") → \"hi there\"") { m, args in
       var out = ByteWriter(capacity: args[0].byteCount)
       MarkupText.strip(args[0].utf8, to: &out)
       return out.count == args[0].byteCount ? args[0] : m.heap.string(out)

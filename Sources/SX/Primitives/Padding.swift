@@ -1,10 +1,10 @@
 extension NativeTable {
   mutating func installPadding() {
-    add("pad-left", required("string", .string), required("width", .integer), optional("padding", .string), walks: true, doc: "The string with padding (default: a space) in front, up to a width in scalars. A longer string stays as it is.", example: "(pad-left \"5\" 3 \"0\") → \"005\"") { m, args in
+    add("pad-left", required("string", .string), required("width", .integer), optional("padding", .string), doc: "The string with padding (default: a space) in front, up to a width in scalars. A longer string stays as it is.", example: "(pad-left \"5\" 3 \"0\") → \"005\"") { m, args in
       guard let padding = try Padding.make("pad-left", args, m) else { return args[0] }
       return try m.string("pad-left", padding, args[0])
     }
-    add("pad-right", required("string", .string), required("width", .integer), optional("padding", .string), walks: true, doc: "The string with padding (default: a space) behind, up to a width in scalars. A longer string stays as it is.", example: "(pad-right \"5\" 3 \".\") → \"5..\"") { m, args in
+    add("pad-right", required("string", .string), required("width", .integer), optional("padding", .string), doc: "The string with padding (default: a space) behind, up to a width in scalars. A longer string stays as it is.", example: "(pad-right \"5\" 3 \".\") → \"5..\"") { m, args in
       guard let padding = try Padding.make("pad-right", args, m) else { return args[0] }
       return try m.string("pad-right", args[0], padding)
     }

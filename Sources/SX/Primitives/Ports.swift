@@ -131,7 +131,7 @@ extension Machine {
 
 extension NativeTable {
   mutating func installPorts() {
-    add("open-input-string", required("string", .string), growth: 2, doc: "A port that reads the text of a string.", example: "(read-char (open-input-string \"ab\")) → #\\a") { m, args in m.heap.allocate(object: InputPort(Array(args[0].utf8), isBinary: false)) }
+    add("open-input-string", required("string", .string), walks: true, growth: 2, doc: "A port that reads the text of a string.", example: "(read-char (open-input-string \"ab\")) → #\\a") { m, args in m.heap.allocate(object: InputPort(Array(args[0].utf8), isBinary: false)) }
     add("open-output-string", doc: "A port that keeps what is written to it.", example: "(let ((p (open-output-string))) (write 'a p) (get-output-string p)) → \"a\"") { m, _ in m.heap.allocate(object: OutputPort(nil)) }
     add("get-output-string", required("port", .port), doc: "What was written to a port that `open-output-string` made.", example: "(get-output-string (open-output-string)) → \"\"") { m, args in
       guard let port = args[0].object(as: OutputPort.self), port.stream == nil, !port.isBinary else { throw m.wrongType("get-output-string", 1, "output-port of a string", args[0]) }

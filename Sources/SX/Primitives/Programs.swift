@@ -1,6 +1,6 @@
 extension NativeTable {
   mutating func installPrograms() {
-    add("sx-parse", required("source", .string), growth: 3, doc: "All data of a text, as a list.", example: "(sx-parse \"1 two\") → (1 two)") { m, args in
+    add("sx-parse", required("source", .string), walks: true, growth: 3, doc: "All data of a text, as a list.", example: "(sx-parse \"1 two\") → (1 two)") { m, args in
       let text = try m.register(file: "<string>", bytes: Array(args[0].utf8))
       return try text.bytes.withUnsafeBufferPointer { bytes in
         var reader = Reader(m, text, bytes), all: [Value] = []

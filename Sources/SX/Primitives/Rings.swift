@@ -194,7 +194,7 @@ extension NativeTable {
     @Sendable func push(_ m: Machine, _ v: Value, _ ring: Ring) throws {
       let growth = ring.buffer.pointee.growth
       if growth > 0 {
-        try m.reserve(bytes: growth)
+        try m.reserve(growing: growth)
         m.heap.noteExternal(growth / 3)
       }
       ring.buffer.pointee.push(v, heap: m.heap.bytesInUse)
@@ -224,8 +224,9 @@ extension NativeTable {
       guard let _ = try args[0].borrowing(Ring.self, { try push(m, args[1], $0) }) else { throw m.wrongType("ring-push!", 1, "ring", args[0]) }
       return .nil
     }
-    add("ring-append!", required("ring"), required("list", .list), walks: true, doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
+    add("ring-append!", required("ring"), required("list", .list), doc: "Adds the elements of a list. O(n).", example: "(let ((r (make-ring 2))) (ring-append! r (list 1 2 3)) (ring->list r)) → (2 3)") { m, args in
       let r = try ring(m, args, "ring-append!")
+      try m.charge(args[1].listCount)
       for v in ListElements(args[1]) { try push(m, v, r) }
       return .nil
     }
@@ -239,7 +240,9 @@ extension NativeTable {
     add("ring-dropped", required("ring"), doc: "How many elements it has dropped since it was made or cleared.") { m, args in .fix(try ring(m, args, "ring-dropped").buffer.pointee.dropped) }
     add("ring-total", required("ring"), doc: "How many elements were ever pushed.") { m, args in .fix(try ring(m, args, "ring-total").buffer.pointee.total) }
     add("ring-set-cap!", required("ring"), required("capacity", .integer), doc: "Changes how many it can hold; the newest stay.") { m, args in
-      try ring(m, args, "ring-set-cap!").buffer.pointee.resize(try capacity(m, args.integer(1), "ring-set-cap!"))
+      let r = try ring(m, args, "ring-set-cap!")
+      try m.charge(r.buffer.pointee.count)
+      r.buffer.pointee.resize(try capacity(m, args.integer(1), "ring-set-cap!"))
       return .nil
     }
     add("ring-clear!", required("ring"), doc: "Drops all elements, uncounted.") { m, args in

@@ -19,10 +19,10 @@ extension Machine {
 extension NativeTable {
   /// Sets: the set is the first argument of every function.
   mutating func installSets() {
-    add("make-set", optional("list", .list), growth: 48, doc: "A set, empty or of the elements of a list. Elements are the same when they are `equal?`, so 1 and 1.0 are one.", example: "(set-size (make-set (list 1 2 2))) → 2") { m, args in
+    add("make-set", optional("list", .list), walks: true, growth: 48, doc: "A set, empty or of the elements of a list. Elements are the same when they are `equal?`, so 1 and 1.0 are one.", example: "(set-size (make-set (list 1 2 2))) → 2") { m, args in
       m.newSet(ListElements(args.optional(0) ?? .nil), capacity: args.optional(0)?.listCount ?? 8)
     }
-    add("list->set", required("list", .list), growth: 48, doc: "A set of the elements of a list.", example: "(set->list (list->set (list 3 1 3))) → (3 1)") { m, args in m.newSet(ListElements(args[0]), capacity: args[0].listCount) }
+    add("list->set", required("list", .list), walks: true, growth: 48, doc: "A set of the elements of a list.", example: "(set->list (list->set (list 3 1 3))) → (3 1)") { m, args in m.newSet(ListElements(args[0]), capacity: args[0].listCount) }
     add("set->list", required("set", .set), growth: 24, doc: "The elements as a list, in the order in which they were added.", example: "(set->list (make-set (list 1 2))) → (1 2)") { m, args in m.heap.list(try m.table(set: args[0], "set->list").entries.map(\.key)) }
     add("set?", required("value"), doc: "Is it a set?", example: "(set? (make-set)) → true") { _, args in .bool(args[0].object(as: SetObject.self) != nil) }
     add("set-add!", required("set", .set), rest("values"), doc: "Adds elements to this set. Answers the set. O(1).", example: "(set->list (set-add! (make-set) 1 2 1)) → (1 2)") { m, args in
@@ -65,12 +65,14 @@ extension NativeTable {
     combined("set-union", "A new set of the elements of all sets.", "(set->list (set-union (make-set (list 1 2)) (make-set (list 2 3)))) → (1 2 3)") { _ in nil }
     combined("set-intersection", "A new set of the elements that all sets have.", "(set->list (set-intersection (make-set (list 1 2)) (make-set (list 2 3)))) → (2)") { $0 }
     combined("set-difference", "A new set of the elements of the first set that no other has.", "(set->list (set-difference (make-set (list 1 2)) (make-set (list 2 3)))) → (1)") { !$0 }
-    add("set-subset?", required("set", .set), required("other", .set), growth: 16, doc: "Does the other set have every element of this one?", example: "(set-subset? (make-set (list 1)) (make-set (list 1 2))) → true") { m, args in
+    add("set-subset?", required("set", .set), required("other", .set), doc: "Does the other set have every element of this one?", example: "(set-subset? (make-set (list 1)) (make-set (list 1 2))) → true") { m, args in
       let other = try m.table(set: args[1], "set-subset?", 2)
+      try m.charge(m.table(set: args[0], "set-subset?").count)
       return .bool(try m.table(set: args[0], "set-subset?").entries.allSatisfy { other.get($0.key, m.heap) != nil })
     }
-    add("set-disjoint?", required("set", .set), required("other", .set), growth: 16, doc: "Have the two no element in common?", example: "(set-disjoint? (make-set (list 1)) (make-set (list 2))) → true") { m, args in
+    add("set-disjoint?", required("set", .set), required("other", .set), doc: "Have the two no element in common?", example: "(set-disjoint? (make-set (list 1)) (make-set (list 2))) → true") { m, args in
       let other = try m.table(set: args[1], "set-disjoint?", 2)
+      try m.charge(m.table(set: args[0], "set-disjoint?").count)
       return .bool(try m.table(set: args[0], "set-disjoint?").entries.allSatisfy { other.get($0.key, m.heap) == nil })
     }
   }

@@ -21,6 +21,13 @@ extension Machine {
     try reserve(bytes: count)
   }
 
+  /// Where a text first stands in another one, in bytes. Searching passes several bytes in a step.
+  func find(_ part: Value, in text: Value) throws -> Int? {
+    let place = Bytes.find(part.utf8, in: text.utf8)
+    try charge((place ?? text.byteCount) >> 2)
+    return place
+  }
+
   // MARK: Display forms
 
   /// `str` of the values.

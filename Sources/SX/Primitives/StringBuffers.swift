@@ -39,7 +39,7 @@ final class StringBuffer: HeapObject {
     if v.isString {
       if before + v.byteCount > 1 << 20 {
         try machine.checkLength("string-buffer-append!", before + v.byteCount)
-        if room - before < v.byteCount { try machine.reserve(bytes: max(room * 2, before + v.byteCount)) }
+        if room - before < v.byteCount { try machine.reserve(growing: max(room * 2, before + v.byteCount)) }
       }
       text.append(v.utf8)
     } else {

@@ -1,9 +1,9 @@
 extension NativeTable {
   mutating func installStringNumbers() {
-    add("parse-int", required("value"), optional("default"), doc: "The integer that a string spells, white space around it aside; `default` (nil) when it spells none. A number loses its fraction.", example: "(parse-int \" 42 \") → 42") { m, args in
+    add("parse-int", required("value"), optional("default"), walks: true, doc: "The integer that a string spells, white space around it aside; `default` (nil) when it spells none. A number loses its fraction.", example: "(parse-int \" 42 \") → 42") { m, args in
       StringNumbers.integer(args[0], m) ?? args.optional(1) ?? .nil
     }
-    add("parse-float", required("value"), optional("default"), doc: "The number that a string spells, as a float; `default` (nil) when it spells none.", example: "(parse-float \"2.5\") → 2.5") { m, args in
+    add("parse-float", required("value"), optional("default"), walks: true, doc: "The number that a string spells, as a float; `default` (nil) when it spells none.", example: "(parse-float \"2.5\") → 2.5") { m, args in
       if let d = Arithmetic.number(args[0]) { return m.heap.double(d) }
       guard args[0].isString else { return args.optional(1) ?? .nil }
       let text = LetterCase.trim(args[0], m, left: true, right: true)

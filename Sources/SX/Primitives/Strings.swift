@@ -26,20 +26,25 @@ extension NativeTable {
       }
       return m.stringSlice(args[0], from, to)
     }
-    add("starts-with?", required("string", .string), required("prefix", .string), walks: true, doc: "Does the string begin with the prefix?", example: "(starts-with? \"hello\" \"he\") → true") { _, args in
-      .bool(args[0].byteCount >= args[1].byteCount && Bytes.equal(args[0].bytes, args[1].bytes, args[1].byteCount))
+    add("starts-with?", required("string", .string), required("prefix", .string), doc: "Does the string begin with the prefix?", example: "(starts-with? \"hello\" \"he\") → true") { m, args in
+      m.heap.countSteps(args[1].byteCount >> 2)
+      return .bool(args[0].byteCount >= args[1].byteCount && Bytes.equal(args[0].bytes, args[1].bytes, args[1].byteCount))
     }
-    add("ends-with?", required("string", .string), required("suffix", .string), walks: true, doc: "Does the string end with the suffix?", example: "(ends-with? \"hello\" \"lo\") → true") { _, args in
+    add("ends-with?", required("string", .string), required("suffix", .string), doc: "Does the string end with the suffix?", example: "(ends-with? \"hello\" \"lo\") → true") { m, args in
+      m.heap.countSteps(args[1].byteCount >> 2)
       let from = args[0].byteCount - args[1].byteCount
       return .bool(from >= 0 && Bytes.equal(args[0].bytes + from, args[1].bytes, args[1].byteCount))
     }
-    add("string-contains?", required("string", .string), required("part", .string), walks: true, doc: "Does the part stand anywhere in the string?", example: "(string-contains? \"hello\" \"ell\") → true") { _, args in
-      .bool(Bytes.find(args[1].utf8, in: args[0].utf8) != nil)
+    add("string-contains?", required("string", .string), required("part", .string), doc: "Does the part stand anywhere in the string?", example: "(string-contains? \"hello\" \"ell\") → true") { m, args in
+      .bool(try m.find(args[1], in: args[0]) != nil)
     }
 
     func order(_ name: String, _ what: String, _ example: String, _ holds: @escaping @Sendable (Value, Value) -> Bool) {
-      add(name, required("a", .string), required("b", .string), rest("more", .string), walks: true, doc: "Is each string \(what) the next, scalar by scalar?", example: example) { _, args in
-        .bool((1..<args.count).allSatisfy { holds(args[$0 - 1], args[$0]) })
+      add(name, required("a", .string), required("b", .string), rest("more", .string), doc: "Is each string \(what) the next, scalar by scalar?", example: example) { m, args in
+        .bool((1..<args.count).allSatisfy {
+          m.heap.countSteps(min(args[$0 - 1].byteCount, args[$0].byteCount) >> 2)
+          return holds(args[$0 - 1], args[$0])
+        })
       }
     }
     order("string=?", "equal to", "(string=? \"a\" \"a\") → true") { $0.textEquals($1) }

@@ -39,7 +39,7 @@ extension NativeTable {
       m.identifiers.fill(hex: text.bytes, count: n, m.host)
       return text
     }
-    add("hex-digits?", required("text"), required("count", .integer), doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in
+    add("hex-digits?", required("text"), required("count", .integer), walks: true, doc: "Is it a string of exactly so many lower-case hex digits?", example: "(hex-digits? \"0af7\" 4) → true") { _, args in
       guard args[0].isString, args[0].byteCount == args.integer(1) else { return .false }
       return .bool(args[0].utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x66 })
     }
@@ -49,6 +49,7 @@ extension NativeTable {
     add("process-id", needs: .environment, doc: "The number of this process.") { m, _ in .fix(m.capabilities.environment ? m.host.processIdentifier : 0) }
     add("control/-expect-exit", required("status"), doc: "Is an error where `exit` with this status would be, so that nothing of what it does has happened then.") { m, args in
       try m.demand(.exit, "exit")
+      guard m.grace == nil || m.budget.run !== m.grace else { throw m.error("exit: the fiber was interrupted, and is about to end") }
       guard args[0].isNil || Arithmetic.integer(args[0]) != nil else { throw m.wrongType("exit", 1, "integer", args[0]) }
       return .nil
     }
@@ -72,7 +73,10 @@ extension Machine {
   fileprivate func exit(_ args: Arguments) throws {
     let status = args.integer(0, default: 0)
     host.exit(0...255 ~= status ? Int32(status) : 255)
-    // A host that cannot end the process stops the script.
-    if let interruption = cancellation.take() { throw interruption }
+    // A host that cannot end the process stops the script: this fiber, and the one that the host waits for.
+    if let interruption = cancellation.take() {
+      if let awaited = awaited.last { stopParked([awaited: interruption]) }
+      throw interruption
+    }
   }
 }

@@ -88,9 +88,11 @@ extension NativeTable {
       try reserve(m, args[0].listCount)
       return m.heap.allocate(object: Vector(Array(ListElements(args[0]))))
     }
-    add("vector-fill!", required("vector", .vector), required("value"), optional("from", .integer), optional("to", .integer), walks: true, doc: "Replaces every value, or every one of a part. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-fill! v 0 1) v) → #(1 0 0)") { m, args in
+    add("vector-fill!", required("vector", .vector), required("value"), optional("from", .integer), optional("to", .integer), doc: "Replaces every value, or every one of a part. Answers nil.", example: "(let ((v (vector 1 2 3))) (vector-fill! v 0 1) v) → #(1 0 0)") { m, args in
       let v = try m.vector(args[0], "vector-fill!")
-      for i in try m.range(args, from: 3, in: v.count, "vector-fill!", of: "vector") { v[i] = args[1] }
+      let range = try m.range(args, from: 3, in: v.count, "vector-fill!", of: "vector")
+      try m.charge(range.count)
+      for i in range { v[i] = args[1] }
       return .nil
     }
     add("vector-copy", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "A copy, or one of a part.", example: "(vector-copy (vector 1 2 3) 1) → #(2 3)") { m, args in
@@ -117,10 +119,12 @@ extension NativeTable {
       for part in parts { values += part.values }
       return m.heap.allocate(object: Vector(values))
     }
-    add("vector->string", required("vector", .vector), optional("from", .integer), optional("to", .integer), walks: true, doc: "The string of a vector of characters, or of a part of it.", example: "(vector->string (vector #\\a #\\b)) → \"ab\"") { m, args in
+    add("vector->string", required("vector", .vector), optional("from", .integer), optional("to", .integer), doc: "The string of a vector of characters, or of a part of it.", example: "(vector->string (vector #\\a #\\b)) → \"ab\"") { m, args in
       let v = try m.vector(args[0], "vector->string")
-      var out = ByteWriter(capacity: v.count)
-      for c in v[try m.range(args, from: 2, in: v.count, "vector->string", of: "vector")] {
+      let range = try m.range(args, from: 2, in: v.count, "vector->string", of: "vector")
+      try m.charge(range.count)
+      var out = ByteWriter(capacity: range.count)
+      for c in v[range] {
         guard c.isCharacter else { throw m.wrongType("vector->string", 1, "vector of characters", c, within: true) }
         out.append(c.scalar)
       }
@@ -129,8 +133,8 @@ extension NativeTable {
     add("string->vector", required("string", .string), optional("from", .integer), optional("to", .integer), doc: "The characters of a string, or of a part of it, as a vector.", example: "(string->vector \"ab\") → #(#\\a #\\b)") { m, args in
       let range = try m.range(args, from: 2, in: args[0].length, "string->vector", of: "string")
       // The text is copied as well.
-      try m.reserve(bytes: args[0].byteCount * 2 + range.count * 24)
-      return m.heap.allocate(object: Vector(args[0].text.unicodeScalars.dropFirst(range.lowerBound).prefix(range.count).map(Value.character)))
+      try m.reserve(bytes: range.count * 32)
+      return m.heap.allocate(object: Vector(m.stringSlice(args[0], range.lowerBound, range.upperBound).text.unicodeScalars.map(Value.character)))
     }
   }
 }

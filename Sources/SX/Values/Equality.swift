@@ -5,7 +5,10 @@ enum Equality {
   /// `nesting`: how many tables are being compared around this comparison. Looking a key up compares it on the native stack, so
   /// beyond `deepestTables` a table is equal to itself alone.
   static func deep(_ a: Value, _ b: Value, _ heap: Heap, nesting: Int = 0) -> Bool {
-    if let quick = shallow(a, b) { return quick }
+    if let quick = shallow(a, b) {
+      if a.isCell, b.isCell, a.bits != b.bits { countBytes(a, b, heap) }
+      return quick
+    }
     var pending: [(Value, Value)] = [(a, b)]
     var steps = 0, elements = 0
     defer { heap.countSteps(steps + elements) }
@@ -33,12 +36,14 @@ enum Equality {
       } else if a.isKind(.object) {
         if let x = (a.object as? TableObject)?.table, let y = (b.object as? TableObject)?.table {
           guard x.count == y.count, x.identity == y.identity, nesting < deepestTables else { return false }
+          elements += 8 * x.count
           for (key, value) in x.entries {
             guard let other = y.get(key, heap, nesting: nesting + 1) else { return false }
             pending.append((value, other))
           }
         } else {
           guard let x = a.object.elements, let y = b.object.elements, x.count == y.count else { return false }
+          elements += x.count
           for i in x.indices { pending.append((x[i], y[i])) }
         }
       } else {
@@ -58,6 +63,15 @@ enum Equality {
   }
 
   private static let deepestTables = 8
+
+  /// Texts and runs of bytes, which are compared in one go.
+  @inline(__always) private static func countBytes(_ a: Value, _ b: Value, _ heap: Heap) {
+    if a.isString, b.isString {
+      heap.countSteps(min(a.byteCount, b.byteCount) >> 2)
+    } else if a.isKind(.object), b.isKind(.object) {
+      heap.countSteps(min(a.object.externalBytes, b.object.externalBytes) >> 2)
+    }
+  }
 
   private struct PairOfCells: Hashable {
     let a: UInt64, b: UInt64

@@ -41,6 +41,7 @@ struct Printer {
   static func text(_ v: Value, _ machine: Machine, _ style: Style = .write) -> String {
     var printer = Printer(machine, style)
     printer.print(v)
+    machine.heap.countSteps(printer.out.count)
     return String(decoding: printer.out, as: UTF8.self)
   }
 
