@@ -88,7 +88,7 @@ struct Analyzer {
     let define = machine.symbol("define"), set = machine.symbol("set!")
     while let v = pending.popLast() {
       guard v.isListCell, v.length > 0 else { continue }
-      try machine.charge(1)
+      try machine.charge(v.length)
       if v.isKind(.mutableList), !visited.insert(v.bits).inserted {
         isShared = true
         continue

@@ -28,7 +28,8 @@ public final class Cancellation: Sendable {
 
   /// Ends one fiber, and the coroutines that it waits for, with an error that no script can catch. Other fibers go on. Does nothing
   /// when the fiber has ended.
-  public func cancel(_ fiber: FiberID, reason: String? = nil) { note { $0.fibers[fiber.number] = .cancelled(reason: reason) } }
+  public func cancel(_ fiber: FiberID, reason: String? = nil) { cancel(fiber: fiber.number, .cancelled(reason: reason)) }
+  func cancel(fiber number: UInt64, _ interruption: Interruption) { note { $0.fibers[number] = interruption } }
 
   /// The evaluation that runs now, or the next one, goes no further: at its next time slice it does what `(exit status)` does there, so what
   /// `dynamic-wind` and `at-exit` were given runs before the host is told. No handler sees it, and it needs no capability.
@@ -108,6 +109,12 @@ extension Machine {
     if let interruption = takeCancellation() ?? fibers[running] { return interruption }
     if let status = cancellation.takeExit(), !exitParked(status, running) { return ExitRequest(status: status) }
     return nil
+  }
+
+  /// Leaves it to the next safepoint to end the running fiber.
+  func askAgain(for reason: any Error) {
+    if let interruption = reason as? Interruption { cancellation.cancel(fiber: runningNumber, interruption) }
+    if let request = reason as? ExitRequest { cancellation.exit(request.status) }
   }
 
   /// The cancellation of an evaluation. The one that the host waits for is meant, also while another fiber runs; without one, whatever runs.

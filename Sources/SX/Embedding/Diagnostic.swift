@@ -254,7 +254,13 @@ extension Machine {
     guard !span.isNone, let text = sources.text(at: span.start) else { return nil }
     return text.bytes.withUnsafeBufferPointer { bytes in
       var reader = Reader(self, text, bytes, from: Int(span.start - text.base), to: min(bytes.count, Int(span.end - text.base)))
-      return (try? reader.next())?.value
+      do {
+        return try reader.next()?.value
+      } catch {
+        // Nothing can be thrown here.
+        askAgain(for: error)
+        return nil
+      }
     }
   }
 

@@ -85,9 +85,7 @@ extension Machine {
   @inline(never) private func stopsAtWork(holding bytes: Int) -> Bool {
     var isSpent = spendWork() != nil
     if !isSpent, cancellation.isRequested, let reason = obeyRequests() {
-      // The next safepoint carries it out.
-      if let interruption = reason as? Interruption { heap.giveUp(interruption) }
-      if let request = reason as? ExitRequest { cancellation.exit(request.status) }
+      askAgain(for: reason)
       isSpent = true
     }
     if !isSpent, heap.verdict == nil {

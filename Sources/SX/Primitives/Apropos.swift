@@ -13,6 +13,7 @@ extension NativeTable {
       return m.makeList(DocumentationIndex(m).matching(args[0].text).map { m.heap.string($0.name) })
     }
     add("doc", required("name"), doc: "Prints the documentation of a name, given as a symbol, a string or the function itself. Answers nil.", example: "(doc 'first) → …") { m, args in
+      try m.charge(1 << 12)
       let name: String
       if args[0].isString || args[0].isKind(.symbol) || args[0].isKind(.keyword) {
         name = args[0].text

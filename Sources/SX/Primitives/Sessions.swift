@@ -2,7 +2,8 @@
 extension NativeTable {
   mutating func installSessions() {
     add("global-names", doc: "The names of all globals in alphabetic order, without those that are private to the prelude.", example: "(contains? (global-names) \"first\") → true") { m, _ in
-      m.heap.list(m.definedNames.filter { DocumentationIndex.isPublic($0) }.sorted().map { m.heap.string($0) })
+      try m.charge(1 << 14)
+      return m.heap.list(m.definedNames.filter { DocumentationIndex.isPublic($0) }.sorted().map { m.heap.string($0) })
     }
     add("control/-open-text", required("text", .string), required("file", .string), doc: "A loader for a text; `file` is how messages name it.") { m, args in
       m.heap.allocate(object: Loader(try m.register(file: args[1].text, bytes: Array(args[0].utf8))))

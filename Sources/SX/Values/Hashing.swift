@@ -44,12 +44,17 @@ struct Hashing {
     if v.isDict {
       let share = budget * 3 / 4 / max(1, v.length)
       guard share > 0 else { return mix(6, UInt64(v.length)) }
+      heap.countSteps(v.length)
       return heap.entries(of: v).reduce(mix(6, UInt64(v.length))) { $0 &+ mix(mix(4, UInt64($1.key.ensureHash(seed: seed))), hash($1.value, share)) }
     }
     if v.isKind(.record) { return sequence((0..<v.length).map(v.field), v.length, UInt64(10 &+ v.recordTypeNumber), budget) }
     guard v.isKind(.object) else { return mix(3, v.bits) }
     let object = v.object
-    if let elements = object.elements { return sequence(elements, elements.count, 7, budget) }
+    if let elements = object.elements {
+      // They are copied.
+      heap.countSteps(elements.count)
+      return sequence(elements, elements.count, 7, budget)
+    }
     if let table = (object as? TableObject)?.table {
       let share = budget * 3 / 4 / max(1, table.count)
       guard share > 0 else { return mix(8, UInt64(table.count)) }
@@ -63,6 +68,7 @@ struct Hashing {
     var h = mix(tag, UInt64(count))
     let share = budget * 3 / 4 / max(1, count)
     var left = budget
+    defer { heap.countSteps(budget - left) }
     for v in values {
       if left == 0 { break }
       left -= 1
