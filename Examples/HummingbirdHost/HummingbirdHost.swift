@@ -85,7 +85,6 @@ enum HummingbirdHost {
       return ResponseBody { writer in
         // One piece at a time: what the script writes next waits until this one has been taken.
         let (pieces, continuation) = AsyncStream.makeStream(of: (ByteBuffer, CheckedContinuation<Void, any Error>).self)
-        // A stream that waits for news would never end by itself.
         let script = Task {
           defer { continuation.finish() }
           let stream = ChunkStream { piece in
@@ -93,6 +92,7 @@ enum HummingbirdHost {
               if case .terminated = continuation.yield((piece, taken)) { taken.resume(throwing: CancellationError()) }
             }
           }
+          // A stream that waits for news would never end by itself.
           try await cancelWhenGracefulShutdown { try await host.write(number, to: stream) }
         }
         try await withTaskCancellationHandler {

@@ -313,7 +313,13 @@ struct Analyzer {
   /// Special forms and macros, as opposed to names that may be variables.
   private func isKeyword(_ name: Value) -> Bool {
     if SpecialForm(name, machine) != nil { return true }
-    return (try? machine.macro(globalIndex(name))) ?? nil != nil
+    do {
+      return try machine.macro(globalIndex(name)) != nil
+    } catch {
+      // A macro of the prelude that cannot be made is none; an end that was asked for meanwhile is still to come.
+      machine.askAgain(for: error)
+      return false
+    }
   }
 
   /// Names that a library's macro brought along mean what they mean in the library.
